@@ -1,0 +1,1 @@
+"""The load generator: wrk, one thread, with a script that makes every request a fresh one."""

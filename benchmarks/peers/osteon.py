@@ -1,0 +1,315 @@
+"""Ours driven: the server as `./dev up` starts it, with the benchmark's product, over its public wire alone."""
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks import processes
+from benchmarks.errors import Faulty, Missing
+from benchmarks.load.wrk import Known, Load
+from benchmarks.peers import NOTES_EACH, PAGE, PEOPLE, Kind, Place, Serving, Verification
+from benchmarks.peers.notes import Caller, ask, log_in
+from benchmarks.wire import Answer, Sender, fresh, send_all
+
+ROOT = Path(__file__).parents[2]
+PRODUCT = "benchmarks.product:product"
+"""The demo with the module `notes` added."""
+
+EMPTY = "benchmarks.product:empty"
+"""The same modules without demo people: its journal begins with the genesis entry alone."""
+
+TENANTS = 2
+WRITER = "contributor"
+PARTITIONS = 8
+TOKEN_LIFE = 600.0
+"""Seconds after which tokens are fetched anew; they are good for 900."""
+
+
+class RoleHeld(msgspec.Struct):
+    """A role in a scope, as the server prints it when it serves."""
+
+    role: str
+    scope: str
+    path: str
+
+
+class Person(msgspec.Struct):
+    """Somebody who can log in, as the server prints it when it serves."""
+
+    tenant: str
+    email: str
+    password: str
+    roles: list[RoleHeld]
+
+
+class Tenant(msgspec.Struct):
+    """A tenant, as the server prints it when it serves."""
+
+    name: str
+    type: str
+
+
+class Ready(msgspec.Struct):
+    """The line that the server prints when it serves."""
+
+    tenants: list[Tenant]
+    people: list[Person]
+
+
+class Osteon:
+    """Ours, everything on, in a data folder of its own."""
+
+    def __init__(self, place: Place, *, name: str = "ours", tenants: int = TENANTS) -> None:
+        """Name the peer; nothing runs yet.
+
+        Args:
+            place: Where it keeps its data, and on which cores it runs.
+            name: Its name in the table, and that of its data folder.
+            tenants: Over how many tenants the callers are spread.
+        """
+        self._place = place
+        self.name = name
+        self.remarks: list[str] = []
+        self._tenants = tenants
+        self._data = place.folder / name
+        # One port for all starts: it is part of the tenants' addresses.
+        self._port = processes.free_port()
+        self._people: list[Person] = []
+        self._callers: list[Caller] = []
+        self._logged_in = 0.0
+        self._notes: list[Known] = []
+        self._acknowledged: list[str] = []
+
+    @contextmanager
+    def serving(self) -> Generator[Serving]:
+        """Serve over the data of the last time; the first time, enrol the people and write their notes."""
+        with self._server(PRODUCT, self._data) as (ready, server):
+            if not self._people:
+                self._people = self._enrolled(ready)
+            self._log_in()
+            serving = Serving(self._port, server)
+            if not self._notes:
+                self._prepare(serving)
+            yield serving
+
+    def load(self, kind: Kind) -> Load:
+        """Give what the load generator sends."""
+        asks = [ask(kind, caller) for caller in self._callers]
+        return Load(asks, self._notes if kind in {Kind.RENAME, Kind.GET} else (), writes=kind.writes)
+
+    def acknowledged(self, kind: Kind, bodies: Sequence[bytes]) -> None:
+        """Take the answers to commands, each by the invocation that it names."""
+        self._acknowledged += [_reply(kind, body)["invocation"] for body in bodies]
+
+    def catch_up(self, serving: Serving) -> None:
+        """Write one more note in every partition of every tenant, and wait until the views have them all.
+
+        What was acknowledged before lies before them in its partition, so the views have that too.
+        """
+        for caller in self._one_a_tenant():
+            marks = [ask(Kind.CREATE, caller).filled(key=fresh(), note=note) for note in _one_a_partition()]
+            replies = send_all(serving.port, marks)
+            self.acknowledged(Kind.CREATE, [reply.body for reply in replies])
+            _await_view(serving.port, caller, ",".join(reply.json()["position"] for reply in replies))
+
+    def first_command(self) -> float:
+        """Start on an empty folder; the first command is the administrator's log-in, their password checked."""
+        begun = time.perf_counter()
+        with self._server(EMPTY, self._place.folder / f"start-{fresh()}") as (ready, _):
+            administrator = ready.people[0]
+            enter = log_in(self._host(administrator.tenant), administrator.email, administrator.password)
+            sender = Sender(self._port)
+            sender.expect(enter.filled(key=fresh(), note=""))
+            took = time.perf_counter() - begun
+            sender.close()
+            return took
+
+    def verify(self) -> Verification | None:
+        """Look for every acknowledged command in the journal, read by the command line, not by the server."""
+        wanted = set(self._acknowledged)
+        if not wanted:
+            return None
+        found = _recorded(self._data)
+        lost = sum(1 for invocation in wanted if invocation not in found)
+        return Verification(len(wanted), lost, doubled=sum(1 for invocation in wanted if found[invocation] > 1))
+
+    @contextmanager
+    def _server(self, product: str, data: Path) -> Generator[tuple[Ready, int]]:
+        """Run the server until it has said that it serves, and then for the length of a block."""
+        command = [sys.executable, "-m", "osteon.cli", "up", product, "--json"]
+        command += ["--port", str(self._port), "--data", str(data)]
+        output = self._place.folder / f"{self.name}-log"
+        with processes.running(
+            command, core=self._place.cores.server, output=output, folder=ROOT, environment=_environment()
+        ) as process:
+            line = processes.until(lambda: _first_line(output.with_suffix(".out")), process, output=output, seconds=120)
+            yield msgspec.json.decode(line, type=Ready), process.pid
+
+    def _enrolled(self, ready: Ready) -> list[Person]:
+        """Give the people who will send: as many as there should be, spread over the tenants."""
+        if self._tenants > TENANTS:
+            return provisioned(ready, self._tenants)
+        customers = [tenant.name for tenant in ready.tenants if tenant.type == "customer"][:TENANTS]
+        try:
+            return [person for tenant in customers for person in enrol(ready, tenant, PEOPLE // len(customers))]
+        except Missing as why:
+            writers = [person for person in ready.people if person.tenant in customers and _scope(person) is not None]
+            if not writers:
+                raise
+            self.remarks.append(f"{self.name} has the demo's {len(writers)} people send, not {PEOPLE}: {why}")
+            return writers
+
+    def _log_in(self) -> None:
+        """Fetch tokens, where there are none, they are old, or the server no longer takes them."""
+        fresh_enough = time.monotonic() - self._logged_in < TOKEN_LIFE
+        if self._callers and fresh_enough and self._welcome():
+            return
+        enter = [log_in(self._host(person.tenant), person.email, person.password) for person in self._people]
+        replies = send_all(self._port, [each.filled(key=fresh(), note="") for each in enter])
+        tokens = [reply.json()["answer"]["accessToken"] for reply in replies]
+        self._callers = [
+            Caller(self._host(person.tenant), token, _scope(person) or "")
+            for person, token in zip(self._people, tokens, strict=True)
+        ]
+        self._logged_in = time.monotonic()
+
+    def _host(self, tenant: str) -> str:
+        return f"{tenant}.localhost:{self._port}"
+
+    def _welcome(self) -> bool:
+        sender = Sender(self._port)
+        try:
+            return sender.send(ask(Kind.LIST, self._callers[0])).status == 200
+        finally:
+            sender.close()
+
+    def _prepare(self, serving: Serving) -> None:
+        """Write the notes that are renamed and read, and look whether they are."""
+        each = PEOPLE * NOTES_EACH // len(self._callers)
+        notes = [Known(caller, fresh()) for caller in range(len(self._callers)) for _ in range(each)]
+        creates = [
+            ask(Kind.CREATE, self._callers[known.caller]).filled(key=fresh(), note=known.note) for known in notes
+        ]
+        self.acknowledged(Kind.CREATE, [reply.body for reply in send_all(serving.port, creates)])
+        self.catch_up(serving)
+        caller, note = self._callers[notes[0].caller], notes[0].note
+        sender = Sender(serving.port)
+        page = sender.expect(ask(Kind.LIST, caller)).json()["answer"]["items"]
+        one = sender.expect(ask(Kind.GET, caller).filled(key="", note=note)).json()["answer"]
+        sender.close()
+        if len(page) != PAGE or one["note"] != note:
+            reason = f"Ours listed {len(page)} notes instead of {PAGE}, or gave another note than was asked for."
+            raise Faulty(reason)
+        self._notes = notes
+
+    def _one_a_tenant(self) -> list[Caller]:
+        """Give the first caller of each tenant."""
+        by_host = sorted(self._callers, key=lambda caller: caller.host)
+        return [next(callers) for _, callers in groupby(by_host, key=lambda caller: caller.host)]
+
+
+def enrol(ready: Ready, tenant: str, count: int) -> list[Person]:
+    """Have a tenant's administrator enrol people through the public wire, as contributors in the tenant's scopes.
+
+    Raises:
+        Missing: The product has no commands for it yet.
+    """
+    administrator = next(person for person in ready.people if person.tenant == tenant)
+    reason = f"'{administrator.email}' cannot enrol people through the wire yet ({count} wanted in '{tenant}')."
+    raise Missing(reason)
+
+
+def provisioned(ready: Ready, count: int) -> list[Person]:
+    """Have the house open tenants through the public wire, with people in each.
+
+    Raises:
+        Missing: The product has no commands for it yet.
+    """
+    reason = f"tenants cannot be opened through the wire yet ({count} wanted, {len(ready.tenants)} there)."
+    raise Missing(reason)
+
+
+def _await_view(port: int, caller: Caller, after: str) -> Answer:
+    """Ask for a list after a position until the view has it."""
+    sender = Sender(port)
+    end = time.monotonic() + 120
+    try:
+        while True:
+            answer = sender.send(ask(Kind.LIST, caller, after=after))
+            if answer.status == 200:
+                return answer
+            if answer.status != 503 or time.monotonic() > end:
+                reason = f"A list after a position was answered with {answer.status}: {answer.body[:500]!r}"
+                raise Faulty(reason)
+    finally:
+        sender.close()
+
+
+def _one_a_partition() -> list[str]:
+    """Give identifiers of new notes, one in each partition of a tenant.
+
+    An entity's partition is BLAKE2b-512 over its wire type, a zero byte and its identifier: the first 8 bytes,
+    big-endian, modulo the number of partitions.
+    """
+    found: dict[int, str] = {}
+    while len(found) < PARTITIONS:
+        note = fresh()
+        found.setdefault(int.from_bytes(blake2b(b"note\0" + note.encode()).digest()[:8]) % PARTITIONS, note)
+    return list(found.values())
+
+
+def _recorded(data: Path) -> Counter[str]:
+    """Count the accepted commands of a journal by their invocation."""
+    command = [sys.executable, "-m", "osteon.cli", "journal", "show", "--json", "--data", str(data)]
+    found: Counter[str] = Counter()
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **_environment()}, stdout=subprocess.PIPE) as reader:
+        assert reader.stdout is not None
+        for line in reader.stdout:
+            entry = msgspec.json.decode(line)
+            if entry["verdict"] == "accepted":
+                found[entry["invocation"]] += 1
+    if reader.returncode != 0:
+        reason = f"'osteon journal show' ended with {reader.returncode}."
+        raise Faulty(reason)
+    return found
+
+
+def _reply(kind: Kind, body: bytes) -> dict[str, Any]:
+    """Decode the reply to a command, and insist that it was accepted."""
+    reply: dict[str, Any] = msgspec.json.decode(body)
+    if reply["verdict"] != "accepted":
+        reason = f"A {kind.value} was answered with 2xx and the verdict '{reply['verdict']}'."
+        raise Faulty(reason)
+    return reply
+
+
+def _first_line(path: Path) -> str | None:
+    """Give the first line of a file once it is whole."""
+    line, end, _ = path.read_text(encoding="utf-8").partition("\n")
+    return line if end else None
+
+
+def _scope(person: Person) -> str | None:
+    """Give the first scope in which a person may write, or `None`."""
+    return next((held.scope for held in person.roles if held.role == WRITER), None)
+
+
+def _environment() -> dict[str, str]:
+    """Let the server's interpreter find the product, as `dev` does."""
+    paths = [
+        ROOT,
+        ROOT / "src",
+        ROOT / "sdk" / "src",
+        *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)),
+    ]
+    return {"PYTHONPATH": os.pathsep.join(str(path) for path in paths)}

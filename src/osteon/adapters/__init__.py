@@ -1,0 +1,1 @@
+"""Adapters: a folder for each technology, each serving ports and importing nothing above them."""

@@ -1,0 +1,1 @@
+"""Passwords under Argon2id, served by the `argon2-cffi` library."""

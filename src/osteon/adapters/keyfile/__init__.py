@@ -1,0 +1,1 @@
+"""Keys in files, served by the `cryptography` library."""

@@ -1,0 +1,1 @@
+"""Every port in memory: for tests, for trying out, and the shortest example of an adapter."""

@@ -1,0 +1,39 @@
+"""A shelf in memory: what the drain files, and three ports read."""
+
+from typing import NamedTuple
+
+from osteon.messages import Entry, Record
+from osteon.model import TenantId, decoder
+from osteon.ports.filing import AccessRecord, EntryRecord, RowChange
+from osteon.ports.keyring import Keyring
+
+__all__ = ["Folder", "Shelf", "read_entry"]
+
+ENTRY = decoder(Entry)
+
+
+class Folder(NamedTuple):
+    """What is filed of one tenant, entries in the order of the journal; rows by view and key."""
+
+    entries: list[EntryRecord]
+    accesses: list[AccessRecord]
+    rows: dict[str, dict[str, RowChange]]
+    sequences: dict[int, int]
+
+
+class Shelf:
+    """A folder for each tenant."""
+
+    def __init__(self) -> None:
+        """Is empty."""
+        self._folders: dict[TenantId, Folder] = {}
+
+    def folder(self, tenant: TenantId) -> Folder:
+        """The folder of a tenant."""
+        return self._folders.setdefault(tenant, Folder([], [], {}, {}))
+
+
+def read_entry(keyring: Keyring, filed: EntryRecord) -> Entry:
+    """The entry in a record."""
+    record = Record.of(filed.stored)
+    return ENTRY.decode(keyring.open(record.tenant, record.sealed, record.place))

@@ -1,0 +1,17 @@
+"""History, views and access log on SQLite: a file for each tenant, its pages encrypted under the tenant's key."""
+
+from osteon.adapters.sqlite.access_log import SqliteAccessLog
+from osteon.adapters.sqlite.connections import Connections, OtherVersion, Settings
+from osteon.adapters.sqlite.filing import SqliteFiling
+from osteon.adapters.sqlite.history import SqliteHistory
+from osteon.adapters.sqlite.views import SqliteViews
+
+__all__ = [
+    "Connections",
+    "OtherVersion",
+    "Settings",
+    "SqliteAccessLog",
+    "SqliteFiling",
+    "SqliteHistory",
+    "SqliteViews",
+]

@@ -1,0 +1,193 @@
+"""Connections to the tenants' files: the one place that opens them, and keeps a few of them open.
+
+A file is `tenants/<tenant>/history.db`, in WAL mode. Its pages are encrypted with AEGIS-256 (draft-irtf-cfrg-aegis-aead), which
+costs a fourth of ChaCha20-Poly1305 on a processor with AES instructions.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from threading import Lock
+from typing import NamedTuple
+
+import apsw
+
+from osteon.model import OsteonError, TenantId
+from osteon.ports.disk import Disk
+from osteon.ports.keyring import Keyring
+
+__all__ = ["Connections", "OtherVersion", "Settings"]
+
+VERSION = 1
+PAGE = 8192
+CHECKPOINT_PAGES = 4096
+BUSY_MILLISECONDS = 5000
+ENCRYPTING = "multipleciphers-"
+
+
+class OtherVersion(OsteonError):
+    """Raised when a file was written by a version of the program that lays it out differently."""
+
+
+class Settings(NamedTuple):
+    """How the files are opened.
+
+    Attributes:
+        writable: Whether anything is written; who only reads is given read-only connections.
+        connections: How many are kept open when nobody uses them.
+        cache: KiB of pages that each may keep.
+        vfs: The name of the VFS below; None for the machine's own.
+        encrypted: Whether pages are encrypted; only a simulation does without, because the cipher draws its own randomness.
+        exclusive: Keeps a file locked for one connection, which a VFS without shared memory needs: readers and the one writer
+            must then share these connections.
+    """
+
+    writable: bool = False
+    connections: int = 32
+    cache: int = 2048
+    vfs: str | None = None
+    encrypted: bool = True
+    exclusive: bool = False
+
+
+class Connections:
+    """Opens the tenants' files and lends connections: each to one borrower at a time, from any thread."""
+
+    def __init__(self, disk: Disk, folder: str, keyring: Keyring, settings: Settings) -> None:
+        """Lends connections to files on a disk.
+
+        Args:
+            disk: Where the files are: makes folders, and tells a file that is missing from one that cannot be opened.
+            folder: The disk's folder, as SQLite's VFS names it.
+            keyring: Gives the key of the pages.
+            settings: How the files are opened.
+        """
+        self._disk = disk
+        self._folder = folder
+        self._keyring = keyring
+        self._settings = settings
+        vfs, encrypted = settings.vfs, settings.encrypted
+        # Opened by its bare name, a VFS writes plain text and says nothing.
+        self._vfs = ENCRYPTING + vfs if vfs and encrypted else vfs
+        self._lock = Lock()
+        self._idle: OrderedDict[TenantId, list[apsw.Connection]] = OrderedDict()
+        self._kept = 0
+        self._closed = False
+
+    def make(self, tenant: TenantId, statements: Sequence[str]) -> None:
+        """Makes the file of a new tenant, durably, with the tables that `statements` make."""
+        folder = _folder(tenant)
+        self._disk.make_folder(folder)
+        connection = self._open(tenant, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+        try:
+            pragma(connection, f"page_size={PAGE}")
+            pragma(connection, "journal_mode=wal")
+            with connection:
+                for statement in statements:
+                    connection.execute(statement)
+                pragma(connection, f"user_version={VERSION}")
+            self._disk.sync_folder(folder)
+        finally:
+            connection.close()
+
+    def take(self, tenant: TenantId) -> apsw.Connection | None:
+        """A connection for the caller alone, to be given back; None while the tenant has no file."""
+        with self._lock:
+            idle = self._idle.get(tenant)
+            if idle:
+                self._kept -= 1
+                return idle.pop()
+        return self._reopen(tenant)
+
+    def give(self, tenant: TenantId, connection: apsw.Connection) -> None:
+        """Gives a connection back; those not used for the longest time are closed when there are too many."""
+        surplus: list[apsw.Connection] = []
+        with self._lock:
+            self._idle.setdefault(tenant, []).append(connection)
+            self._idle.move_to_end(tenant)
+            self._kept += 1
+            while self._kept > (0 if self._closed else self._settings.connections):
+                surplus.append(self._oldest())
+        for each in surplus:
+            each.close()
+
+    def close(self) -> None:
+        """Closes every connection; one that is lent, as soon as it is given back."""
+        with self._lock:
+            self._closed = True
+            idle = [each for several in self._idle.values() for each in several]
+            self._idle.clear()
+            self._kept = 0
+        for each in idle:
+            each.close()
+
+    def _oldest(self) -> apsw.Connection:
+        tenant, idle = next(iter(self._idle.items()))
+        self._kept -= bool(idle)
+        connection = idle.pop() if idle else None
+        if not idle:
+            del self._idle[tenant]
+        return connection or self._oldest()
+
+    def _reopen(self, tenant: TenantId) -> apsw.Connection | None:
+        """A new connection to a file that was made whole; None when there is none."""
+        try:
+            mode = apsw.SQLITE_OPEN_READWRITE if self._settings.writable else apsw.SQLITE_OPEN_READONLY
+            connection = self._open(tenant, mode)
+        except apsw.CantOpenError:
+            # Too many open files, say, must not look like a tenant without a history.
+            if self._exists(tenant):
+                raise
+            return None
+        try:
+            version = connection.pragma("user_version")
+            if version not in (0, VERSION):
+                raise OtherVersion(f"The file of '{tenant}' has version {version}, and this program reads {VERSION}.")
+        except BaseException:
+            connection.close()
+            raise
+        if version == 0:
+            connection.close()
+            return None
+        return connection
+
+    def _open(self, tenant: TenantId, mode: int) -> apsw.Connection:
+        path = "/".join(each for each in (self._folder, _folder(tenant), "history.db") if each)
+        connection = apsw.Connection(path, flags=mode, vfs=self._vfs, statementcachesize=200)
+        try:
+            self._prepare(connection, tenant)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: apsw.Connection, tenant: TenantId) -> None:
+        if self._settings.encrypted:
+            self._encrypt(connection, tenant)
+        connection.set_busy_timeout(BUSY_MILLISECONDS)
+        if self._settings.exclusive:
+            pragma(connection, "locking_mode=exclusive")
+        pragma(connection, "synchronous=normal")
+        pragma(connection, f"cache_size=-{self._settings.cache}")
+        connection.wal_autocheckpoint(CHECKPOINT_PAGES)
+
+    def _encrypt(self, connection: apsw.Connection, tenant: TenantId) -> None:
+        if not connection.open_vfs.startswith(ENCRYPTING):
+            raise OsteonError(f"The VFS '{connection.open_vfs}' does not encrypt; open the files through another.")
+        pragma(connection, "cipher='aegis'")
+        pragma(connection, "algorithm='aegis-256'")
+        pragma(connection, f"key='raw:{self._keyring.derive(tenant, 'pages').hex()}'")
+
+    def _exists(self, tenant: TenantId) -> bool:
+        try:
+            return "history.db" in self._disk.names(_folder(tenant))
+        except FileNotFoundError:
+            return False
+
+
+def pragma(connection: apsw.Connection, text: str) -> None:
+    """Runs a pragma to its end: until its rows are fetched, nothing has happened."""
+    connection.execute(f"PRAGMA {text}").fetchall()
+
+
+def _folder(tenant: TenantId) -> str:
+    return f"tenants/{tenant}"

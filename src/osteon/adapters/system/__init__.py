@@ -1,0 +1,1 @@
+"""Ports served by the operating system and the standard library."""

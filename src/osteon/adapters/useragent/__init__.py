@@ -1,0 +1,1 @@
+"""User-Agent headers, read by the rules of the `ua-parser` library."""

@@ -1,0 +1,1 @@
+"""Products, profiles, wiring: the one room that knows all others."""

@@ -1,0 +1,139 @@
+"""The embedded profile: one server process and its drain, everything in one data folder, nothing to install but the package."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from osteon.adapters.argon2.passwords import Argon2Passwords
+from osteon.adapters.commitlog import CommitLog
+from osteon.adapters.commitlog.journal import LogJournal
+from osteon.adapters.jose.tokens import JoseTokens
+from osteon.adapters.keyfile.keyring import KeyfileKeyring, installation_key
+from osteon.adapters.memory.replies import MemoryReplies
+from osteon.adapters.rego.policies import RegoPolicies
+from osteon.adapters.sqlite import Connections, Settings, SqliteAccessLog, SqliteHistory, SqliteViews
+from osteon.adapters.system.clock import SystemClock
+from osteon.adapters.system.disk import SystemDisk
+from osteon.adapters.system.entropy import SystemEntropy
+from osteon.adapters.system.scheduler import SystemScheduler
+from osteon.adapters.useragent.agents import UaParserAgents
+from osteon.app.drain_process import DrainProcess
+from osteon.app.pages import Pages
+from osteon.app.products import load_product
+from osteon.domain import Product
+from osteon.engine import Engine, Ports, tables
+from osteon.gateway import Gateway
+from osteon.model import HOUSE, OsteonError
+from osteon.ports.policies import Question, Rulebook
+
+__all__ = ["Embedded", "NotDrained", "rulebook"]
+
+_LOG = "log"
+_THREADS = 4
+
+
+class NotDrained(OsteonError):
+    """Raised when the drain did not get through the log at start; the server must not serve stale views."""
+
+
+class Embedded(NamedTuple):
+    """A running installation."""
+
+    engine: Engine
+    gateway: Gateway
+    log: CommitLog
+    drain: DrainProcess
+    scheduler: SystemScheduler
+    connections: Connections
+
+    @classmethod
+    async def start(
+        cls, product_name: str, data: Path, domain: str, failed: Callable[[str, BaseException], None]
+    ) -> "Embedded":
+        """Recovers what is in the data folder, drains it, and runs the product on it.
+
+        Args:
+            product_name: The product, as `package.module:attribute`.
+            data: The data folder, made where it is missing.
+            domain: Tenants are subdomains of it.
+            failed: Told when something in the background fails that must not: the process is to end.
+
+        Raises:
+            Locked: Another process serves this folder.
+            Damaged: The log holds something else than was written.
+            NotDrained: The drain does not come through.
+        """
+        product = load_product(product_name)
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        disk, entropy, clock = SystemDisk(data), SystemEntropy(), SystemClock()
+        scheduler = SystemScheduler(failed, _THREADS)
+        log = CommitLog.recover(disk, _LOG)
+        installation = installation_key(disk, entropy)
+        keyring = KeyfileKeyring(disk, entropy, installation)
+        keyring.create(HOUSE)
+        connections = Connections(disk, str(data), keyring, Settings())
+        history = SqliteHistory(connections, keyring, scheduler)
+        access_log = SqliteAccessLog(connections, keyring, scheduler)
+        journal = LogJournal(
+            log,
+            disk,
+            _LOG,
+            keyring,
+            scheduler.lane("journal"),
+            lambda tenant: (history.heads(tenant), access_log.head(tenant)),
+        )
+        drain = DrainProcess(
+            product_name, str(data), installation, clock, scheduler, durable=lambda: log.place, retire=journal.retire
+        )
+        drain.start()
+        if not await drain.reached(log.place.frame, 600.0):
+            raise NotDrained("The drain did not come through the log within ten minutes; see its messages above.")
+        ports = Ports(
+            journal=journal,
+            history=history,
+            views=SqliteViews(connections, tables(product), scheduler),
+            access_log=access_log,
+            drain=drain,
+            replies=MemoryReplies(),
+            passwords=Argon2Passwords(scheduler, entropy, keyring.derive(HOUSE, "pepper")),
+            tokens=JoseTokens(keyring),
+            keyring=keyring,
+            clock=clock,
+            entropy=entropy,
+            scheduler=scheduler,
+        )
+        engine = Engine(product, ports)
+        await engine.start()
+        policies = RegoPolicies(rulebook(product), _report)
+        gateway = Gateway(engine, policies, UaParserAgents(), Pages(engine, domain), domain)
+        scheduler.spawn(_upkeep(journal), "upkeep")
+        return cls(engine, gateway, log, drain, scheduler, connections)
+
+    async def close(self) -> None:
+        """Ends in order: what was acknowledged is durable already."""
+        await self.drain.close()
+        self.connections.close()
+        self.scheduler.close()
+        self.log.close()
+
+
+def rulebook(product: Product) -> Rulebook:
+    """Who may do what in a product, as the policies are given it."""
+    roles = {role: {"policies": policies} for role, policies in product.role_policies().items()}
+    data = {"roles": roles, "policies": product.policies(), "guests": product.guests()}
+    return msgspec.convert(data, Rulebook)
+
+
+def _report(question: Question, fault: BaseException) -> None:
+    structlog.get_logger("osteon.policies").error("a policy failed", type=question.type, fault=str(fault)[:500])
+
+
+async def _upkeep(journal: LogJournal) -> None:
+    """Keeps a spare segment ready."""
+    while True:
+        await journal.prepare()
+        await asyncio.sleep(1.0)

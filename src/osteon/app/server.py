@@ -1,0 +1,140 @@
+"""The server process: starts an installation, serves it over HTTP, and ends in order when it is told to."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+import uvicorn
+import uvloop
+
+from osteon.app.asgi import AsgiFront
+from osteon.app.embedded import Embedded
+from osteon.app.management import Management
+from osteon.app.products import load_world
+from osteon.app.world import PersonSeed, RoleSeed, TenantSeed, World, begin_world, is_new, populate
+
+__all__ = ["Options", "Serving", "serve"]
+
+_GRACE = 5
+
+
+class Options(NamedTuple):
+    """How an installation is served; port 0 is any free one."""
+
+    product: str
+    data: Path
+    port: int = 8000
+    management_port: int = 0
+    domain: str = "localhost"
+
+
+class Serving(NamedTuple):
+    """An installation that serves: where, and whom."""
+
+    address: str
+    management: str
+    embedded: Embedded
+    world: World | None
+
+
+def serve(options: Options, ready: Callable[[Serving], None]) -> int:
+    """Serves until SIGINT or SIGTERM; returns the exit status.
+
+    Args:
+        options: What and where.
+        ready: Called once requests are answered.
+    """
+    return uvloop.run(_Server(options, ready).run())
+
+
+class _Server:
+    def __init__(self, options: Options, ready: Callable[[Serving], None]) -> None:
+        self._options = options
+        self._ready = ready
+        self._stop = asyncio.Event()
+        self._status = 0
+        self._log = structlog.get_logger("osteon.server")
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._told, number)
+        listener = _listen(self._options.port)
+        port = listener.getsockname()[1]
+        starting = asyncio.create_task(self._start(port))
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await starting
+            return self._status
+        serving = await starting
+        management = Management(serving.embedded.engine, self._options.management_port)
+        await self._serve(serving._replace(management=management.address), listener)
+        management.close()
+        stopping.cancel()
+        await serving.embedded.close()
+        return self._status
+
+    async def _start(self, port: int) -> Serving:
+        options = self._options
+        embedded = await Embedded.start(options.product, options.data, options.domain, self._failed)
+        world: World | None = load_world(options.product)
+        if is_new(embedded.engine):
+            await begin_world(embedded.engine, world.house if world else _house())
+            if world:
+                await populate(embedded.engine, embedded.gateway, world)
+        return Serving(f"http://{options.domain}:{port}", "", embedded, world)
+
+    async def _serve(self, serving: Serving, listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            AsgiFront(serving.embedded.gateway),
+            loop="uvloop",
+            http="httptools",
+            lifespan="off",
+            ws="none",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_GRACE,
+        )
+        server = uvicorn.Server(config)
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+        task = asyncio.create_task(server._serve([listener]))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        while not server.started and not task.done():
+            await asyncio.sleep(0.005)
+        self._ready(serving)
+        await self._stop.wait()
+        server.should_exit = True
+        await task
+
+    def _told(self, number: int) -> None:
+        self._stop.set()
+
+    def _failed(self, name: str, fault: BaseException) -> None:
+        """What must not fail has failed: what is in memory cannot be trusted any more, so the process ends."""
+        self._log.critical("the server ends", task=name, reason=repr(fault), exc_info=fault)
+        os._exit(70)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    return listener
+
+
+def _house() -> TenantSeed:
+    administrator = PersonSeed(
+        "admin@house.example", "Administrator", os.urandom(12).hex(), (RoleSeed("administrator"),)
+    )
+    return TenantSeed("house", "internal", (administrator,))

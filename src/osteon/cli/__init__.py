@@ -1,0 +1,5 @@
+"""The `osteon` command."""
+
+from osteon.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,61 @@
+"""`osteon up`: serves a product from a data folder."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from osteon.app.server import Options, Serving, serve
+
+__all__ = ["add_to"]
+
+
+def add_to(commands: Any) -> None:  # noqa: ANN401
+    """Adds the command to a parser."""
+    parser: argparse.ArgumentParser = commands.add_parser("up", help="serve a product from a data folder")
+    parser.add_argument("product", help="the product, such as demo.main:product")
+    parser.add_argument("--data", type=Path, default=Path(".osteon"), help="the data folder (default: .osteon)")
+    parser.add_argument("--port", type=int, default=8000, help="the port, 0 for any free one (default: 8000)")
+    parser.add_argument("--management-port", type=int, default=0, help="the port of management (default: a free one)")
+    parser.add_argument("--json", action="store_true", help="say one line of JSON once it serves")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serves until it is told to end."""
+    say = _say_json if options.json else _say_plainly
+    return serve(Options(options.product, options.data, options.port, options.management_port), say)
+
+
+def _say_json(serving: Serving) -> None:
+    print(json.dumps(_described(serving)), flush=True)
+
+
+def _say_plainly(serving: Serving) -> None:
+    described = _described(serving)
+    print("Serving. End with Ctrl-C.\n")
+    for tenant in described["tenants"]:
+        print(f"  {tenant['address']:<34} {tenant['type']}")
+    print(f"  {described['management']:<34} management\n")
+    for person in described["people"]:
+        roles = ", ".join(f"{role['role']} in {role['path']}" for role in person["roles"])
+        print(f"  {person['tenant']:<9} {person['email']:<28} {person['password']:<24} {roles}")
+    sys.stdout.flush()
+
+
+def _described(serving: Serving) -> dict[str, Any]:
+    scheme, _, host = serving.address.partition("://")
+    tenants = serving.embedded.engine.indexes.tenants.all()
+    return {
+        "address": serving.address,
+        "management": serving.management,
+        "tenants": [
+            {"name": each.name, "type": each.type, "address": f"{scheme}://{each.name}.{host}"} for each in tenants
+        ],
+        "people": _people(serving),
+    }
+
+
+def _people(serving: Serving) -> list[dict[str, Any]]:
+    return []

@@ -1,0 +1,176 @@
+"""The product: modules put together, checked to be whole, and looked up by message."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from osteon.domain.decider import Decider
+from osteon.domain.gate import Answer, Prepare, Present
+from osteon.domain.history import EntityHistory, history_query
+from osteon.domain.module import Module
+from osteon.domain.reaction import Reaction
+from osteon.domain.role import STANDARD_ROLES, Role
+from osteon.domain.view import Find, View
+from osteon.messages import Catalogue, Command, Event, MessageType, Query, wire_name
+from osteon.model import Misdeclared
+
+__all__ = ["Product"]
+
+AnyDecider = Decider[Any, Any, Any, Any, Any]
+AnyView = View[Any, Any, Any]
+
+
+class Product:
+    """All modules of a running system. Making one checks it: whatever is missing or doubled is said now, not at midnight.
+
+    Attributes:
+        name: The product's name.
+        modules: Its modules.
+        catalogue: Every message type by its wire name.
+        deciders: The decider of each command type.
+        entities: The decider of each entity, by its name.
+        views: The view that answers each query type.
+        histories: The decider whose history each query type asks for.
+        preparing: The preparation of each public command type that has one.
+        presenting: The presentation of each event type that has one.
+        answering: The answer to each query type that no view answers.
+    """
+
+    def __init__(self, name: str, modules: Sequence[Module]) -> None:
+        """Puts `modules` together.
+
+        Raises:
+            Misdeclared: Something is declared twice, by nobody, or granted to nobody.
+        """
+        self.name = name
+        self.modules = tuple(modules)
+        self.deciders: dict[type[Any], AnyDecider] = {}
+        self.entities: dict[str, AnyDecider] = {}
+        self.views: dict[type[Any], AnyView] = {}
+        self.histories: dict[type[Any], AnyDecider] = {}
+        self.preparing: dict[type[Any], Prepare] = {}
+        self.presenting: dict[type[Any], Present] = {}
+        self.answering: dict[type[Any], Answer] = {}
+        self._module_of_entity: dict[str, str] = {}
+        self._collect()
+        self.catalogue = Catalogue(self._types())
+        self._granted = self._grants()
+        self._check()
+
+    @property
+    def all_views(self) -> list[AnyView]:
+        """The views of all modules."""
+        return [view for module in self.modules for view in module.views]
+
+    @property
+    def all_reactions(self) -> list[tuple[Module, Reaction[Any]]]:
+        """The reactions of all modules, each with its module."""
+        return [(module, reaction) for module in self.modules for reaction in module.reactions]
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The roles that can be held: the standard ones, and those that modules name."""
+        named = (inner for module in self.modules for role in module.grants for inner in role.all())
+        return tuple({role.name: role for role in (*STANDARD_ROLES, *named)}.values())
+
+    def module_of(self, decider: AnyDecider) -> str:
+        """The name of the module that declares a decider: the keys of its problems begin with it."""
+        return self._module_of_entity[decider.entity]
+
+    def policies(self) -> dict[str, list[str]]:
+        """Permissions by policy; a policy is what one module grants to one role, named `<module>.<role>`."""
+        return {name: sorted(types) for name, types in self._granted.items()}
+
+    def role_policies(self) -> dict[str, list[str]]:
+        """Policies by role, those of included roles among them."""
+        names = {role.name: {inner.name for inner in role.all()} for role in self.roles}
+        return {
+            role: sorted(policy for policy in self._granted if policy.rpartition(".")[2] in inner)
+            for role, inner in names.items()
+        }
+
+    def guests(self) -> list[str]:
+        """The wire names of what needs no log-in."""
+        return sorted(wire_name(type) for module in self.modules for type in module.guests)
+
+    def _collect(self) -> None:
+        for module in self.modules:
+            for decider in module.deciders:
+                _once(self.entities, decider.entity, decider, "The entity")
+                self._module_of_entity[decider.entity] = module.name
+                self.histories[history_query(decider.entity)] = decider
+                for command in decider.commands:
+                    _once(self.deciders, command, decider, "The command")
+            for view in module.views:
+                for query in view.queries:
+                    _once(self.views, query, view, "The query")
+            for part in module.parts:
+                match part:
+                    case Prepare():
+                        self.preparing |= dict.fromkeys(part.commands, part)
+                    case Present():
+                        self.presenting |= dict.fromkeys(part.events, part)
+                    case Answer():
+                        self.answering |= dict.fromkeys(part.queries, part)
+                    case _:
+                        pass
+
+    def _types(self) -> Iterator[MessageType]:
+        for module in self.modules:
+            seen = dict.fromkeys(type for type in module.messages())
+            for type in seen:
+                yield MessageType(type, module.name)
+        for query, decider in self.histories.items():
+            yield MessageType(query, self.module_of(decider))
+
+    def _grants(self) -> dict[str, set[str]]:
+        granted: dict[str, set[str]] = {}
+        for module in self.modules:
+            for role, types in module.grants.items():
+                granted.setdefault(f"{module.name}.{role.name}", set()).update(wire_name(type) for type in types)
+        for query, decider in self.histories.items():
+            getters = {wire_name(get) for get in self._getters(decider)}
+            for names in granted.values():
+                if names & getters:
+                    names.add(wire_name(query))
+        return granted
+
+    def _getters(self, decider: AnyDecider) -> Iterator[type[Query[Any]]]:
+        """The queries that get one entity of a kind: whoever may ask them may see its history."""
+        for query, view in self.views.items():
+            if issubclass(query, Find) and view.key == decider.entity and decider.entity in view.filters[query]:
+                yield query
+
+    def _check(self) -> None:
+        reachable = {type for types in self._granted.values() for type in types} | set(self.guests())
+        for message in self.catalogue:
+            if message.public and message.name not in reachable and not issubclass(message.type, EntityHistory):
+                raise Misdeclared(
+                    f"'{message.type.__name__}' is public, but no role is granted it and guests are not let in."
+                )
+            if message.kind == "command" and message.public and not self._decided(message.type):
+                raise Misdeclared(f"Nobody decides '{message.type.__name__}': give it a decider, or a preparation.")
+            if message.kind == "query" and not self._answered(message.type):
+                raise Misdeclared(f"Nobody answers '{message.type.__name__}': give it a view, or an answer.")
+        self._check_reactions()
+
+    def _decided(self, command: type[Command[Any]] | type[Any]) -> bool:
+        return command in self.deciders or command in self.preparing
+
+    def _answered(self, query: type[Any]) -> bool:
+        return query in self.views or query in self.answering or query in self.histories
+
+    def _check_reactions(self) -> None:
+        own: dict[type[Event], str] = {
+            event: module.name for module in self.modules for decider in module.deciders for event in decider.events
+        }
+        exported = {event for module in self.modules for event in module.exports}
+        for module, reaction in self.all_reactions:
+            for event in reaction.events:
+                if own.get(event) != module.name and event not in exported:
+                    raise Misdeclared(f"'{module.name}' reacts to '{event.__name__}', which no module exports.")
+
+
+def _once(known: dict[Any, Any], key: Any, value: Any, what: str) -> None:  # noqa: ANN401
+    if known.setdefault(key, value) is not value:
+        name = key if isinstance(key, str) else key.__name__
+        raise Misdeclared(f"{what} '{name}' is declared twice; one of them must go or be renamed.")

@@ -1,0 +1,130 @@
+"""The engine: all that runs a product over its ports, as one thing to start and to hold on to."""
+
+from typing import NamedTuple
+
+from osteon.domain import Product
+from osteon.engine.access import AccessRecorder
+from osteon.engine.edge import Capabilities
+from osteon.engine.inbox import FairInbox
+from osteon.engine.indexes import Indexes
+from osteon.engine.processor import Limits, Processor
+from osteon.engine.reactions import ReactionRunner
+from osteon.engine.reader import Reader
+from osteon.model import HOUSE, Identifiers, Refused, ScopeId, TenantId
+from osteon.ports.access_log import AccessLog
+from osteon.ports.clock import Clock
+from osteon.ports.drain import Drain
+from osteon.ports.entropy import Entropy
+from osteon.ports.history import History
+from osteon.ports.inbox import Replies
+from osteon.ports.journal import Journal
+from osteon.ports.keyring import Keyring
+from osteon.ports.passwords import Passwords
+from osteon.ports.scheduler import Scheduler
+from osteon.ports.tokens import Tokens
+from osteon.ports.views import Views
+
+__all__ = ["Engine", "Ports"]
+
+
+class Ports(NamedTuple):
+    """What the engine runs over."""
+
+    journal: Journal
+    history: History
+    views: Views
+    access_log: AccessLog
+    drain: Drain
+    replies: Replies
+    passwords: Passwords
+    tokens: Tokens
+    keyring: Keyring
+    clock: Clock
+    entropy: Entropy
+    scheduler: Scheduler
+
+
+class Engine:
+    """A product, running. Its parts are public: the gateway, the console of the operator and the tests talk to them."""
+
+    def __init__(self, product: Product, ports: Ports, limits: Limits | None = None) -> None:
+        """Puts the parts together; nothing runs before `start`."""
+        self.product = product
+        self.ports = ports
+        clock, drain = ports.clock, ports.drain
+        self.identifiers = Identifiers(clock.milliseconds, ports.entropy.bytes)
+        self.processor = Processor(
+            product,
+            ports.journal,
+            ports.history,
+            ports.replies,
+            clock,
+            self.identifiers,
+            ports.scheduler,
+            drained=lambda: drain.drained,
+            limits=limits,
+        )
+        self.inbox = FairInbox(self.processor)
+        self.indexes = Indexes(product, ports.views)
+        self.reader = Reader(product, ports.views, ports.history, self.indexes, drain, self.processor)
+        self.recorder = AccessRecorder(self.processor, ports.journal, clock)
+        self.reactions = ReactionRunner(
+            product,
+            self.processor,
+            self.inbox,
+            ports.replies,
+            clock,
+            self.identifiers,
+            ports.scheduler,
+            path=self._path,
+        )
+        self.capabilities = Capabilities(
+            ports.passwords, ports.tokens, ports.history, ports.access_log, self.indexes, self.reader
+        )
+        self.processor.follow_with(self.indexes)
+        self.processor.follow_with(_Advance(drain))
+        self.processor.follow_with(self.reactions)
+
+    async def start(self) -> None:
+        """Opens `house`, starts what runs in the background, and gives reactions again what they may not have seen.
+
+        Everything durable must be drained by now.
+        """
+        self.ports.scheduler.spawn(self.processor.run(), "processor")
+        self.ports.scheduler.spawn(self.recorder.run(), "access log")
+        self.ports.scheduler.spawn(self.reactions.run(), "reactions")
+        await self.open(HOUSE)
+        self.reactions.resume(self.ports.journal)
+
+    async def open(self, tenant: TenantId) -> None:
+        """Makes a tenant ready: its partitions, its indexes. Costs nothing when it is ready.
+
+        Raises:
+            Refused: With `views.behind`, when what is durable is not drained soon enough.
+        """
+        if self.indexes.is_open(tenant):
+            return
+        await self.processor.open_tenant(tenant)
+        while not self.indexes.is_open(tenant):
+            batch = self.processor.last_batch(tenant)
+            if not await self.ports.drain.reached(batch, 10.0):
+                raise Refused("views.behind", retryable=True)
+            read = await self.indexes.read(tenant)
+            if self.processor.last_batch(tenant) == batch:
+                self.indexes.install(tenant, read)
+
+    def _path(self, tenant: TenantId, scope: ScopeId) -> tuple[ScopeId, ...]:
+        """Where a scope stands; a scope that is only being opened is its own root."""
+        known = self.indexes.scopes(tenant).path(scope) if self.indexes.is_open(tenant) else None
+        return known or (scope,)
+
+
+class _Advance:
+    """Tells the drain how far it may go."""
+
+    def __init__(self, drain: Drain) -> None:
+        self._drain = drain
+
+    def follow(self, batch: int, committed: object) -> None:
+        """See `Follower.follow`."""
+        self._drain.advance(batch)

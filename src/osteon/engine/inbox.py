@@ -1,0 +1,56 @@
+"""The inbox of one process: straight to the processor while it has room, else a queue for each tenant, and tenants take turns."""
+
+from collections import deque
+
+from osteon.engine.processor import Processor
+from osteon.model import Refused, TenantId
+from osteon.ports.inbox import Delivery
+
+__all__ = ["FairInbox"]
+
+
+class FairInbox:
+    """Holds deliveries back while a batch is full; a noisy tenant costs the others no more than its turn."""
+
+    def __init__(self, processor: Processor, share: int = 2_000, whole: int = 10_000) -> None:
+        """Makes an empty inbox in front of `processor`.
+
+        Args:
+            processor: Takes what has its turn.
+            share: How many commands of one tenant may wait.
+            whole: How many of all tenants may wait.
+        """
+        self._processor = processor
+        self._share = share
+        self._whole = whole
+        self._waiting: dict[TenantId, deque[Delivery]] = {}
+        self._count = 0
+        processor.when_room(self._pump)
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait for their turn."""
+        return self._count
+
+    def put(self, delivery: Delivery) -> None:
+        """See `Inbox.put`."""
+        if not self._count and self._processor.ready:
+            self._processor.take(delivery)
+            return
+        queue = self._waiting.get(delivery.context.tenant)
+        if self._count >= self._whole or (queue is not None and len(queue) >= self._share):
+            raise Refused("busy", retryable=True)
+        if queue is None:
+            queue = self._waiting[delivery.context.tenant] = deque()
+        queue.append(delivery)
+        self._count += 1
+
+    def _pump(self) -> None:
+        while self._count and self._processor.ready:
+            tenant, queue = next(iter(self._waiting.items()))
+            del self._waiting[tenant]
+            delivery = queue.popleft()
+            if queue:
+                self._waiting[tenant] = queue
+            self._count -= 1
+            self._processor.take(delivery)

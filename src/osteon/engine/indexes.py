@@ -1,0 +1,118 @@
+"""Indexes: views kept in the server's memory because something is decided by them; up to date before any reply leaves."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
+
+from osteon.domain import Index, Product, View
+from osteon.engine.processor import Committed
+from osteon.model import HOUSE, Misdeclared, TenantId, decoder
+from osteon.ports.directory import Grants, Scopes, Sessions, Tenants
+from osteon.ports.views import Views
+
+__all__ = ["Filled", "Indexes"]
+
+AnyView = View[Any, Any, Any]
+
+
+class Filled(NamedTuple):
+    """The indexes of one tenant by view, and the rows that later events will change."""
+
+    indexes: dict[str, Index[Any]]
+    rows: dict[str, dict[str, Any]]
+
+
+class Indexes:
+    """The indexes of every tenant that was opened."""
+
+    def __init__(self, product: Product, views: Views) -> None:
+        """Finds the views that are kept in memory; `read` and `install` fill them, tenant by tenant."""
+        self._views = views
+        self._kept = [view for view in product.all_views if view.index is not None]
+        self._followed: dict[type[Any], list[AnyView]] = {}
+        for view in self._kept:
+            for event in view.events:
+                self._followed.setdefault(event, []).append(view)
+        self._providers = {port: self._provider(port) for port in (Tenants, Scopes, Grants, Sessions)}
+        self._indexes: dict[TenantId, dict[str, Index[Any]]] = {}
+        self._rows: dict[TenantId, dict[str, dict[str, Any]]] = {}
+
+    @property
+    def tenants(self) -> Tenants:
+        """All tenants: known from the tenant `house`."""
+        return cast("Tenants", self._of(HOUSE, Tenants))
+
+    def scopes(self, tenant: TenantId) -> Scopes:
+        """The tenant's scope tree."""
+        return cast("Scopes", self._of(tenant, Scopes))
+
+    def grants(self, tenant: TenantId) -> Grants:
+        """The roles held in the tenant."""
+        return cast("Grants", self._of(tenant, Grants))
+
+    def sessions(self, tenant: TenantId) -> Sessions:
+        """The tenant's sessions."""
+        return cast("Sessions", self._of(tenant, Sessions))
+
+    def is_open(self, tenant: TenantId) -> bool:
+        """Whether the tenant's indexes are filled."""
+        return tenant in self._indexes
+
+    def install(self, tenant: TenantId, read: Filled) -> None:
+        """Takes indexes into use; nothing may have become durable in the tenant since they were read."""
+        self._indexes[tenant], self._rows[tenant] = read
+
+    async def read(self, tenant: TenantId) -> Filled:
+        """Fills indexes from the tenant's views, which must hold all that is durable."""
+        indexes: dict[str, Index[Any]] = {}
+        rows: dict[str, dict[str, Any]] = {}
+        for view in self._kept:
+            assert view.index is not None
+            index = indexes[view.name] = view.index()
+            kept = rows[view.name] = {}
+            decode = decoder(view.row).decode
+            async for body in self._views.all(tenant, view.name):
+                row = decode(body)
+                index.put(row)
+                if view.evolving:
+                    kept[getattr(row, view.key)] = row
+        return Filled(indexes, rows)
+
+    def follow(self, batch: int, committed: Sequence[Committed]) -> None:
+        """See `Follower.follow`."""
+        for tenant, _, events in committed:
+            for event in events:
+                kind: type[Any] = event.__class__
+                for view in self._followed.get(kind, ()):
+                    self._fold(tenant, view, event)
+
+    def _provider(self, port: type[Any]) -> str:
+        """The view whose index is a port of the directory: its class says so by its base."""
+        for view in self._kept:
+            if port in getattr(view.index, "__mro__", ()):
+                return view.name
+        raise Misdeclared(f"No view of the product keeps an index that is a '{port.__name__}'; add the module that does.")
+
+    def _of(self, tenant: TenantId, port: Any) -> Any:  # noqa: ANN401
+        return self._indexes[tenant][self._providers[port]]
+
+    def _fold(self, tenant: TenantId, view: AnyView, event: Any) -> None:  # noqa: ANN401
+        indexes = self._indexes.get(tenant)
+        if indexes is None:
+            return
+        index, rows = indexes[view.name], self._rows[tenant][view.name]
+        key = getattr(event, view.key)
+        before = rows.get(key)
+        after = view.begin(event) if isinstance(event, view.beginning) else _evolve(view, event, before)
+        if before is not None and after is None:
+            index.drop(before)
+            del rows[key]
+        elif after is not None:
+            index.put(after)
+            if view.evolving:
+                rows[key] = after
+
+
+def _evolve(view: AnyView, event: Any, before: Any) -> Any:  # noqa: ANN401
+    if before is None or view.evolve is None:
+        return None
+    return view.evolve(event, before)

@@ -1,0 +1,117 @@
+"""What the processor keeps in memory of a tenant: states of entities, recorded verdicts, and how far each partition is.
+
+Bounded: the oldest go first, and only once they are in history. Whatever is not here is there.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from osteon.model import TenantId
+from osteon.ports.inbox import Delivery, Reply
+
+__all__ = ["Entity", "Memory", "Settled", "TenantMemory", "Waiting"]
+
+
+@dataclass(slots=True)
+class Entity:
+    """The state of one entity; None while nothing has happened to it.
+
+    `in_flight` counts its entries on the way to the journal, `batch` is the last durable batch that held one.
+    """
+
+    state: Any = None
+    in_flight: int = 0
+    batch: int = 0
+
+
+class Settled(NamedTuple):
+    """A recorded verdict: what a retry is answered."""
+
+    fingerprint: str
+    reply: Reply
+    batch: int
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A command in flight, and the duplicates of it that await its verdict."""
+
+    fingerprint: str
+    followers: list[Delivery] = field(default_factory=list[Delivery])
+
+
+@dataclass(slots=True)
+class TenantMemory:
+    """All that is in memory of one tenant.
+
+    `entity_floor` and `external_floor` are the greatest entity identifier and the greatest external invocation identifier that
+    may be in history without being in memory: anything greater is new, without asking.
+    """
+
+    tenant: TenantId
+    sequences: list[int]
+    entity_floor: str
+    external_floor: str
+    last_batch: int = 0
+    durable_entries: int = 0
+    drained_entries: int = 0
+    entities: dict[str, Entity] = field(default_factory=dict[str, Entity])
+    verdicts: dict[str, Settled | Waiting] = field(default_factory=dict[str, "Settled | Waiting"])
+
+
+class Memory:
+    """Lets go of the oldest entities and verdicts of all tenants beyond a bound, in small steps."""
+
+    def __init__(self, drained: Callable[[], int], entities: int, verdicts: int) -> None:
+        """Makes an empty memory.
+
+        Args:
+            drained: The last batch that is in history.
+            entities: How many entities may stay.
+            verdicts: How many recorded verdicts may stay.
+        """
+        self._drained = drained
+        self._entity_bound = entities
+        self._verdict_bound = verdicts
+        self._entities: deque[tuple[TenantMemory, str]] = deque()
+        self._verdicts: deque[tuple[TenantMemory, str]] = deque()
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """How many entities and verdicts are kept now."""
+        return len(self._entities), len(self._verdicts)
+
+    def keep_entity(self, tenant: TenantMemory, identifier: str, entity: Entity) -> None:
+        """Keeps an entity that was not kept before."""
+        tenant.entities[identifier] = entity
+        self._entities.append((tenant, identifier))
+
+    def keep_verdict(self, tenant: TenantMemory, key: str, settled: Settled) -> None:
+        """Keeps a verdict in place of the waiting one."""
+        tenant.verdicts[key] = settled
+        self._verdicts.append((tenant, key))
+
+    def trim(self, steps: int) -> None:
+        """Lets go of what is beyond the bounds and in history, at most `steps` of each kind."""
+        drained = self._drained()
+        for _ in range(min(steps, len(self._entities) - self._entity_bound)):
+            tenant, identifier = self._entities[0]
+            entity = tenant.entities[identifier]
+            if entity.in_flight or entity.batch > drained:
+                # Still needed or not yet in history: it goes to the back, and what follows has its turn.
+                self._entities.rotate(-1)
+                continue
+            self._entities.popleft()
+            del tenant.entities[identifier]
+            tenant.entity_floor = max(tenant.entity_floor, identifier)
+        for _ in range(min(steps, len(self._verdicts) - self._verdict_bound)):
+            tenant, key = self._verdicts[0]
+            settled = tenant.verdicts[key]
+            if isinstance(settled, Waiting) or settled.batch > drained:
+                self._verdicts.rotate(-1)
+                continue
+            self._verdicts.popleft()
+            del tenant.verdicts[key]
+            tenant.external_floor = max(tenant.external_floor, key.rpartition("/")[2])

@@ -1,0 +1,123 @@
+"""Strict JSON: what a lenient parser would let through is refused, and told in terms of the field.
+
+A fast look decides whether the slow pass is needed at all: as many colons as keys means that there is nothing nested and nothing
+doubled.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
+
+import msgspec
+
+from osteon.messages import Message, MessageType
+from osteon.model import Refused, is_identifier
+
+__all__ = ["MAX_DEPTH", "Made", "check_json", "read_message"]
+
+MAX_DEPTH = 32
+
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_BRACKET = re.compile(rb"[\[\]{}]")
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Made(NamedTuple):
+    """A field that may be left out, and what then makes its value."""
+
+    field: str
+    make: Callable[[], str]
+
+
+def read_message(message: MessageType, body: bytes, made: Made | None = None) -> Message:
+    """A command or query from its JSON; `made` names a field that may be left out.
+
+    Raises:
+        Refused: `not-json`, `duplicate-key`, `too-deep`; `invalid` with the field, and the nearest known one where it is unknown.
+    """
+    try:
+        fields = _FIELDS.decode(body or b"{}")
+        if body.count(b":") != len(fields) or body.count(b"[") > MAX_DEPTH:
+            check_json(body)
+        if not message.wire_fields.issuperset(fields):
+            _refuse_unknown(message, fields)
+        if made is not None and made.field not in fields:
+            body = _with_field(made, fields)
+        command = message.decoder.decode(body or b"{}")
+    except msgspec.ValidationError as error:
+        _refuse_invalid(error, body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Refused("not-json") from None
+    except RecursionError:
+        raise Refused("too-deep", depth=MAX_DEPTH) from None
+    for name in message.identifiers:
+        _check_identifier(message.fields[name], getattr(command, name))
+    return command
+
+
+def check_json(body: bytes) -> None:
+    """Refuses keys that stand twice in one object, and values nested too deep.
+
+    Raises:
+        Refused: `not-json`, `duplicate-key`, `too-deep`.
+    """
+    if _depth_bound(body) > MAX_DEPTH and _depth(body) > MAX_DEPTH:
+        raise Refused("too-deep", depth=MAX_DEPTH)
+    try:
+        json.loads(body, object_pairs_hook=_once)
+    except RecursionError:
+        raise Refused("too-deep", depth=MAX_DEPTH) from None
+    except (ValueError, UnicodeDecodeError):
+        raise Refused("not-json") from None
+
+
+def _with_field(made: Made, fields: dict[str, msgspec.Raw]) -> bytes:
+    return msgspec.json.encode({made.field: made.make(), **fields})
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise Refused("duplicate-key", field=next(name for name in names if names.count(name) > 1))
+    return found
+
+
+def _depth_bound(body: bytes) -> int:
+    return body.count(b"{") + body.count(b"[")
+
+
+def _depth(body: bytes) -> int:
+    """How deep objects and lists are nested; brackets inside texts do not count."""
+    deepest = depth = 0
+    for bracket in _BRACKET.findall(_TEXT.sub(b"", body)):
+        depth += 1 if bracket in b"{[" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _refuse_unknown(message: MessageType, fields: dict[str, Any]) -> NoReturn:
+    unknown = next(name for name in fields if name not in message.wire_fields)
+    nearest = difflib.get_close_matches(unknown, message.wire_fields, n=1, cutoff=0)
+    raise Refused("invalid", field=unknown, reason="unknown-field", nearest=nearest[0] if nearest else None)
+
+
+def _refuse_invalid(error: msgspec.ValidationError, body: bytes) -> NoReturn:
+    text = str(error)
+    reason, _, place = text.partition(" - at `$")
+    if not place and "missing required field" in text:
+        raise Refused("invalid", field=text.rpartition("field `")[2].rstrip("`"), reason="missing-field")
+    if not place and body.lstrip()[:1] != b"{":
+        raise Refused("invalid", field="", reason="not-an-object")
+    raise Refused("invalid", field=place.strip("`.").removeprefix("[...]"), reason="wrong-value", detail=reason)
+
+
+def _check_identifier(field: str, value: Any) -> None:  # noqa: ANN401
+    if isinstance(value, str):
+        if not is_identifier(value):
+            raise Refused("invalid", field=field, reason="not-an-identifier")
+    elif value is not None:
+        for each in value:
+            _check_identifier(field, each)

@@ -1,0 +1,31 @@
+"""Commands, queries, events, entries, and the catalogue of them all."""
+
+from osteon.messages.catalogue import Catalogue, Kind, MessageType
+from osteon.messages.entry import Correlation, Entry, Happened, Position, Recorded, Verdict
+from osteon.messages.message import Command, Event, Message, Query, wire_name
+from osteon.messages.record import ACCESS, ENTRY, GENESIS, PLACE, MalformedRecord, Record, header, record_hash
+
+__all__ = [
+    "ACCESS",
+    "Catalogue",
+    "Command",
+    "Correlation",
+    "ENTRY",
+    "Entry",
+    "Event",
+    "GENESIS",
+    "Happened",
+    "Kind",
+    "MalformedRecord",
+    "Message",
+    "MessageType",
+    "PLACE",
+    "Position",
+    "Query",
+    "Record",
+    "Recorded",
+    "Verdict",
+    "header",
+    "record_hash",
+    "wire_name",
+]

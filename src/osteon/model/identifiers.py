@@ -1,0 +1,102 @@
+"""Identifiers: ULIDs in their canonical text, one Python type for each kind of thing.
+
+A kind is a `NewType` over `Identifier`: `ProjectId` is not a `ScopeId` to a type checker, and both are plain strings when the
+program runs. The format is that of https://github.com/ulid/spec: 48 bits of milliseconds, 80 bits of randomness, Crockford's
+Base32, so that identifiers made later sort later.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from typing import NewType
+
+from ulid import ULID
+
+__all__ = [
+    "HOUSE",
+    "AccountId",
+    "Identifier",
+    "Identifiers",
+    "InvocationId",
+    "MessageId",
+    "ScopeId",
+    "SessionId",
+    "TenantId",
+    "is_identifier",
+    "milliseconds",
+    "named",
+]
+
+Identifier = NewType("Identifier", str)
+TenantId = NewType("TenantId", Identifier)
+ScopeId = NewType("ScopeId", Identifier)
+AccountId = NewType("AccountId", Identifier)
+SessionId = NewType("SessionId", Identifier)
+InvocationId = NewType("InvocationId", Identifier)
+MessageId = NewType("MessageId", Identifier)
+
+HOUSE = TenantId(Identifier("0" * 26))
+"""The tenant that runs the installation: it exists from the first entry on, and its identifier is known to everybody."""
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+PATTERN = re.compile("[0-7][0-9A-HJKMNP-TV-Z]{25}")
+PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+BLOCK = len(PAIRS) ** 2
+
+
+def is_identifier(text: str) -> bool:
+    """Whether `text` is a ULID in canonical form: 26 upper-case characters, at most 128 bits."""
+    return PATTERN.fullmatch(text) is not None
+
+
+def milliseconds(identifier: str) -> int:
+    """The time in a ULID, in milliseconds since 1970."""
+    return ULID.from_str(identifier).milliseconds
+
+
+def named(since: str, *names: str) -> Identifier:
+    """The identifier that always comes out of the same names: what a retry or a reaction makes is made once.
+
+    Args:
+        since: An identifier whose time the new one gets; any other text gives the time zero.
+        names: What it is made from; together they must be unlike all others.
+    """
+    at = milliseconds(since) if is_identifier(since) else 0
+    digest = hashlib.blake2b("\0".join(names).encode(), digest_size=10).digest()
+    return Identifier(str(ULID.from_bytes(at.to_bytes(6, "big") + digest)))
+
+
+class Identifiers:
+    """Makes identifiers, each greater than the one before, from a clock and a source of randomness.
+
+    Within a block of 2^20 the last four characters are counted up and the rest is kept: most identifiers cost one look-up in a
+    table. A clock that goes back does not make an identifier go back.
+    """
+
+    def __init__(self, now: Callable[[], int], randomness: Callable[[int], bytes]) -> None:
+        """Makes a generator.
+
+        Args:
+            now: Milliseconds since 1970.
+            randomness: Gives that many random bytes.
+        """
+        self._now = now
+        self._randomness = randomness
+        self._at = -1
+        self._prefix = ""
+        self._next = BLOCK
+
+    def next(self) -> Identifier:
+        """A new identifier."""
+        at = self._now()
+        if at > self._at or self._next >= BLOCK:
+            self._start_block(at)
+        low = self._next
+        self._next = low + 1
+        return Identifier(self._prefix + PAIRS[low >> 10] + PAIRS[low & 1023])
+
+    def _start_block(self, at: int) -> None:
+        # A block used up within one millisecond borrows the next one: order is kept, and no identifier repeats.
+        self._at = at if at > self._at else self._at + 1
+        text = str(ULID.from_bytes(self._at.to_bytes(6, "big") + self._randomness(10)))
+        self._prefix, self._next = text[:22], 0

@@ -1,0 +1,1 @@
+"""Ports: the capabilities that the engine and the modules need, as Protocols. Adapters provide them; nobody else names a technology."""

@@ -1,0 +1,31 @@
+"""The drain: what brings the journal's entries into history and views, behind the replies."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+__all__ = ["Drain", "Tail"]
+
+
+class Drain(Protocol):
+    """The server's hold on the drain, which may be another process."""
+
+    @property
+    def drained(self) -> int:
+        """The number of the last batch that history and views hold."""
+        ...
+
+    def advance(self, batch: int) -> None:
+        """Tells that batches up to `batch` are durable: they may be drained, at leisure."""
+        ...
+
+    async def reached(self, batch: int, within: float) -> bool:
+        """Waits until `batch` is drained, hurrying the drain; False when that takes more than `within` seconds."""
+        ...
+
+
+class Tail(Protocol):
+    """Reads recorded batches in order, as far as they are durable."""
+
+    def read(self) -> Iterator[tuple[int, Sequence[bytes]]]:
+        """The batches that have become durable since the last call: their numbers and their records. Blocking."""
+        ...

@@ -1,0 +1,57 @@
+"""The history: the journal's older part, found by entity, key, actor or position."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from osteon.messages import Entry, Position
+from osteon.model import AccountId, InvocationId, TenantId
+
+__all__ = ["Head", "History", "Slice"]
+
+
+class Head(NamedTuple):
+    """The last entry of a partition: its sequence, and the hash that its successor must carry."""
+
+    sequence: int
+    hash: bytes
+
+
+class Slice(NamedTuple):
+    """A part of a sequence of entries; `next` is where the part behind it begins, None at the end."""
+
+    entries: Sequence[Entry]
+    next: int | None
+
+
+class History(Protocol):
+    """Reads entries that the drain has filed; the newest may be missing until it has."""
+
+    async def recorded(self, tenant: TenantId, entity: str, key: str) -> Entry | None:
+        """The entry recorded for an entity under a key, faulted ones left out: their verdict does not stand."""
+        ...
+
+    async def entity(self, tenant: TenantId, entity: str) -> Sequence[Entry]:
+        """Every entry of an entity, oldest first; empty when there is none."""
+        ...
+
+    async def changes(self, tenant: TenantId, entity: str, after: int, limit: int) -> Slice:
+        """Entries of an entity with a position number greater than `after`, oldest first."""
+        ...
+
+    async def by_account(
+        self, tenant: TenantId, account: AccountId, before: InvocationId | None, limit: int
+    ) -> Sequence[Entry]:
+        """Entries by what an account did, newest first; with `before`, only invocations with a lesser identifier."""
+        ...
+
+    async def greatest(self, tenant: TenantId) -> tuple[str, str]:
+        """The greatest entity identifier and the greatest external invocation ID of all entries; empty texts when none."""
+        ...
+
+    def heads(self, tenant: TenantId) -> Mapping[int, Head]:
+        """The head of each partition."""
+        ...
+
+    async def scan(self, tenant: TenantId, after: Position) -> Sequence[tuple[Position, bytes]]:
+        """The next records of one partition behind a position, byte for byte as in the journal; empty at the end."""
+        ...

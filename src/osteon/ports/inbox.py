@@ -1,0 +1,78 @@
+"""The inbox: commands waiting to be decided; and replies, on their way back."""
+
+from collections.abc import Awaitable
+from typing import Any, NamedTuple, Protocol
+
+from osteon.context import InvocationContext
+from osteon.messages import Command, Verdict
+from osteon.model import Identifier, InvocationId, MessageId, Problem
+
+__all__ = ["Delivery", "Inbox", "Replies", "Reply"]
+
+
+class Delivery(NamedTuple):
+    """A command on its way to the processor.
+
+    Attributes:
+        command: The command, prepared and decoded.
+        entity: Its target.
+        key: Its idempotency key within the entity.
+        fingerprint: Tells a retry from another payload under the same key.
+        parent: The message that caused it; None for a command from outside.
+        originating: The first message of the chain; None when this is the first.
+        expires: Milliseconds since 1970 after which it is not run any more.
+    """
+
+    context: InvocationContext
+    command: Command[Any]
+    entity: Identifier
+    key: str
+    fingerprint: str
+    expires: int
+    parent: MessageId | None = None
+    originating: MessageId | None = None
+
+
+class Reply(NamedTuple):
+    """What became of a command.
+
+    Attributes:
+        verdict: Accepted, rejected, faulted; None when it was refused and not recorded.
+        answer: The recorded answer as JSON.
+        invocation: The invocation that was recorded: that of the first attempt.
+        position: The position's token; None when nothing was recorded.
+        replayed: Whether the verdict was recorded before.
+        events: The recorded events of an accepted command, as (wire name, JSON): present reads them.
+    """
+
+    verdict: Verdict | None
+    problem: Problem | None
+    answer: bytes
+    invocation: InvocationId
+    position: str | None
+    replayed: bool = False
+    events: tuple[tuple[str, bytes], ...] = ()
+
+
+class Inbox(Protocol):
+    """Takes commands in; bounded, and tenants take turns."""
+
+    def put(self, delivery: Delivery) -> None:
+        """Hands a command over.
+
+        Raises:
+            Refused: With `busy`, when the tenant's share or the whole is full.
+        """
+        ...
+
+
+class Replies(Protocol):
+    """Brings replies back to whoever waits for them."""
+
+    def expect(self, invocation: InvocationId) -> Awaitable[Reply]:
+        """Waits for the reply to an invocation; must be called before the command is put."""
+        ...
+
+    def deliver(self, invocation: InvocationId, reply: Reply) -> None:
+        """Hands a reply over; one that nobody expects is dropped."""
+        ...
