@@ -5,6 +5,6 @@ from demo.world import world
 from osteon.domain import Product
 from osteon.modules import PLATFORM
 
-__all__ = ["product", "world"]
+__all__ = ["product"]
 
-product = Product(name="demo", modules=[*PLATFORM, projects])
+product = Product("demo", [*PLATFORM, projects], world)

@@ -15,11 +15,11 @@ from typing import Any
 import msgspec
 
 from benchmarks import processes
-from benchmarks.errors import Faulty, Missing
+from benchmarks.errors import Faulty
 from benchmarks.load.wrk import Known, Load
 from benchmarks.peers import NOTES_EACH, PAGE, PEOPLE, Kind, Place, Serving, Verification
 from benchmarks.peers.notes import Caller, ask, log_in
-from benchmarks.wire import Answer, Sender, fresh, send_all
+from benchmarks.wire import Answer, Ask, Sender, body, fresh, send_all
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = "benchmarks.product:product"
@@ -158,16 +158,9 @@ class Osteon:
     def _enrolled(self, ready: Ready) -> list[Person]:
         """Give the people who will send: as many as there should be, spread over the tenants."""
         if self._tenants > TENANTS:
-            return provisioned(ready, self._tenants)
+            return provisioned(self._port, ready, self._tenants)
         customers = [tenant.name for tenant in ready.tenants if tenant.type == "customer"][:TENANTS]
-        try:
-            return [person for tenant in customers for person in enrol(ready, tenant, PEOPLE // len(customers))]
-        except Missing as why:
-            writers = [person for person in ready.people if person.tenant in customers and _scope(person) is not None]
-            if not writers:
-                raise
-            self.remarks.append(f"{self.name} has the demo's {len(writers)} people send, not {PEOPLE}: {why}")
-            return writers
+        return [person for tenant in customers for person in enrol(self._port, ready, tenant, PEOPLE // len(customers))]
 
     def _log_in(self) -> None:
         """Fetch tokens, where there are none, they are old, or the server no longer takes them."""
@@ -218,25 +211,65 @@ class Osteon:
         return [next(callers) for _, callers in groupby(by_host, key=lambda caller: caller.host)]
 
 
-def enrol(ready: Ready, tenant: str, count: int) -> list[Person]:
-    """Have a tenant's administrator enrol people through the public wire, as contributors in the tenant's scopes.
+class _Administrator:
+    """Somebody who opens tenants, or enrols people, through the public wire."""
 
-    Raises:
-        Missing: The product has no commands for it yet.
-    """
-    administrator = next(person for person in ready.people if person.tenant == tenant)
-    reason = f"'{administrator.email}' cannot enrol people through the wire yet ({count} wanted in '{tenant}')."
-    raise Missing(reason)
+    def __init__(self, port: int, person: Person) -> None:
+        """Logs in; a tenant that was just opened may take a moment."""
+        self._sender = Sender(port)
+        self._host = f"{person.tenant}.localhost:{port}"
+        enter = log_in(self._host, person.email, person.password)
+        end = time.monotonic() + 30
+        answer = self._sender.send(enter.filled(key=fresh(), note=""))
+        while answer.status == 401 and time.monotonic() < end:
+            time.sleep(0.02)
+            answer = self._sender.send(enter.filled(key=fresh(), note=""))
+        self._headers = {"Host": self._host, "Authorization": f"Bearer {answer.json()['answer']['accessToken']}"}
+
+    def command(self, type: str, /, scope: str | None = None, **fields: str) -> Any:  # noqa: ANN401 (the wire holds anything)
+        """The answer to a command that must be accepted."""
+        headers = {**self._headers, "Idempotency-Key": fresh()} | ({"Osteon-Scope": scope} if scope else {})
+        return self._sender.expect(Ask("POST", f"/commands/{type}", headers, body(fields))).json()["answer"]
+
+    def scopes(self) -> dict[str, str]:
+        """The tenant's scopes by name."""
+        answer = self._sender.expect(Ask("POST", "/queries/list-scopes", self._headers, body({"limit": 100})))
+        return {row["name"]: row["scope"] for row in answer.json()["answer"]["items"]}
 
 
-def provisioned(ready: Ready, count: int) -> list[Person]:
-    """Have the house open tenants through the public wire, with people in each.
+def enrol(port: int, ready: Ready, tenant: str, count: int) -> list[Person]:
+    """Have a tenant's administrator enrol people through the public wire, as contributors spread over the tenant's scopes."""
+    administrator = _Administrator(port, next(person for person in ready.people if person.tenant == tenant))
+    scopes = [each for each in administrator.scopes().items() if each[0] != "Global"]
+    people: list[Person] = []
+    for number in range(count):
+        name, scope = scopes[number % len(scopes)]
+        person = Person(
+            tenant, f"writer{number}@{tenant}.example", f"a writer's password {number}", [RoleHeld(WRITER, scope, name)]
+        )
+        account = administrator.command(
+            "add-person", email=person.email, person=f"Writer {number}", password=person.password
+        )
+        administrator.command("grant-role", scope=scope, account=account, role=WRITER)
+        people.append(person)
+    return people
 
-    Raises:
-        Missing: The product has no commands for it yet.
-    """
-    reason = f"tenants cannot be opened through the wire yet ({count} wanted, {len(ready.tenants)} there)."
-    raise Missing(reason)
+
+def provisioned(port: int, ready: Ready, count: int) -> list[Person]:
+    """Have the house open tenants through the public wire; the administrator of each sends in its root."""
+    house = _Administrator(port, next(person for person in ready.people if person.tenant == "house"))
+    people: list[Person] = []
+    for number in range(count):
+        name = f"tenant-{number}"
+        person = Person(name, f"admin@{name}.example", f"an administrator's password {number}", [])
+        house.command(
+            "open-tenant", name=name, type="test", email=person.email, person="Administrator", password=person.password
+        )
+        people.append(person)
+    for person in people:
+        root = _Administrator(port, person).scopes()["Global"]
+        person.roles.append(RoleHeld("administrator", root, "Global"))
+    return people
 
 
 def _await_view(port: int, caller: Caller, after: str) -> Answer:

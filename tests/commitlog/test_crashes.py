@@ -1,12 +1,16 @@
 """A crash at every operation on the disk: what was acknowledged is there after it, in order and once."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from osteon.adapters.commitlog import ORIGIN, CommitLog, Place, Tail
 from osteon.adapters.memory.disk import MemoryDisk, everything, nothing
+from osteon.adapters.system.disk import SystemDisk
 from tests.commitlog.disks import FaultyDisk, Stopped, at
 
 SMALL = 1024
@@ -138,6 +142,32 @@ def test_the_story_goes_through_every_part_of_the_log() -> None:
         "write log/new",
         "resize log/new",
     }
+
+
+def test_keeps_what_a_killed_process_acknowledged(tmp_path: Path) -> None:
+    disk, acknowledged = SystemDisk(tmp_path), 0
+    for lines in (1, 40, 7, 100, 23):
+        with subprocess.Popen([sys.executable, "-c", APPEND, str(tmp_path)], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            for _ in range(lines):
+                acknowledged = int(process.stdout.readline())
+            process.kill()
+            acknowledged = max([acknowledged, *map(int, process.stdout.read().split(b"\n")[:-1])])
+        log = CommitLog.recover(disk, "log", segment_size=4096)
+        kept = [int(records[0]) for _, records in Tail(disk, "log", ORIGIN).read(log.place)]
+        assert kept == list(range(1, len(kept) + 1))
+        assert len(kept) - acknowledged in (0, 1)
+        log.close()
+
+
+APPEND = """
+import sys
+from osteon.adapters.commitlog import CommitLog
+from osteon.adapters.system.disk import SystemDisk
+log = CommitLog.recover(SystemDisk(sys.argv[1]), "log", segment_size=4096)
+while True:
+    print(log.append([b"%d" % (log.place.frame + 1), bytes(log.place.frame % 300)]).frame, flush=True)
+"""
 
 
 def crashed(number: int) -> Story:

@@ -175,9 +175,20 @@ def test_a_key_that_a_kill_left_is_synced() -> None:
         opened(unsynced)
     unsynced.broken = False
     unsynced.kill()
-    ring = opened(unsynced)
+    derived = in_files(unsynced).derive(ACME, "purpose")
     unsynced.power_cut()
-    assert in_files(unsynced).derive(ACME, "purpose") == ring.derive(ACME, "purpose")
+    assert in_files(unsynced).derive(ACME, "purpose") == derived
+
+
+def test_creating_again_syncs_what_failed_before() -> None:
+    unsynced = UnsyncedFolder()
+    ring = in_files(unsynced)
+    with pytest.raises(OSError, match="sync"):
+        ring.create(ACME)
+    unsynced.broken = False
+    ring.create(ACME)
+    unsynced.power_cut()
+    assert in_files(unsynced).has(ACME)
 
 
 @pytest.mark.parametrize("survivors", range(8))

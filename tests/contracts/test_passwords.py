@@ -146,6 +146,8 @@ def test_a_caller_who_leaves_frees_no_memory() -> None:
         scheduler.go()
         assert await patient is False
         assert [asked.cancelled() for asked in (gone, bored)] == [True, True]
+        scheduler.free()
+        assert await asyncio.gather(*(passwords.verify("x", None) for _ in range(3))) == [False] * 3
 
     asyncio.run(main())
 

@@ -4,12 +4,13 @@ import base64
 import hashlib
 import hmac
 import json
+import string
 import warnings
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from osteon.adapters.jose.tokens import JoseTokens
 from osteon.adapters.memory.keyring import MemoryKeyring
@@ -80,11 +81,27 @@ def test_refuses_a_token_with_any_change(tokens: Tokens) -> None:
                 refuse(tokens, token[:offset] + other + token[offset + 1 :])
 
 
+def test_takes_one_spelling_of_each_part(tokens: Tokens) -> None:
+    token = tokens.mint(CLAIMS)
+    for offset in (token.index(".") - 1, token.rindex(".") - 1, len(token) - 1):
+        for other in set(string.ascii_letters + string.digits + "-_+/") - {token[offset]}:
+            refuse(tokens, token[:offset] + other + token[offset + 1 :])
+
+
 def test_refuses_a_token_of_another_length(tokens: Tokens) -> None:
     token = tokens.mint(CLAIMS)
     for offset in range(len(token)):
         refuse(tokens, token[:offset])
-    for odd in (token + "A", token + "=", token + ".", token + "\n", " " + token, "\ud800", "." * 10_000):
+    for odd in (
+        token + "A",
+        token + "=",
+        token + ".",
+        token + "\n",
+        " " + token,
+        token + "\ud800",
+        "\ud800",
+        "." * 10_000,
+    ):
         refuse(tokens, odd)
 
 
@@ -178,6 +195,19 @@ def test_refuses_claims_signed_by_somebody_else() -> None:
     refuse(tokens, f"{header}.{payload}.{encoded(bytes(64))}")
 
 
+def test_refuses_what_the_key_signed_for_another_use() -> None:
+    header, payload, _ = jose().mint(CLAIMS).split(".")
+    assert jose().verify(ACME, signed(header, payload), NOW) == CLAIMS
+    said = json.loads(decoded(payload))
+    for change in ({"iss": GLOBEX}, {"exp": "never"}, {"exp": 1e30}, {"exp": 10**15}, {"exp": 10**30}, {"sub": None}):
+        refuse(jose(), signed(header, encoded(json.dumps({**said, **change}).encode())))
+    for odd in (b"{", b"{}", b"[]", b"null", b"\xff", b""):
+        refuse(jose(), signed(header, encoded(odd)))
+    for change in ({"typ": "logout+jwt"}, {"kid": "other"}, {"crit": ["exp"], "exp": 1}, {"alg": "EdDSA"}):
+        other_header = encoded(json.dumps({**json.loads(decoded(header)), **change}).encode())
+        refuse(jose(), signed(other_header, payload))
+
+
 def test_refuses_any_token_of_a_closed_tenant() -> None:
     tokens = jose()
     with pytest.raises(InvalidToken):
@@ -203,6 +233,14 @@ def jose() -> JoseTokens:
     keyring.create(ACME)
     keyring.create(GLOBEX)
     return JoseTokens(keyring)
+
+
+def signed(header: str, payload: str) -> str:
+    """A token with the genuine signature of a tenant, whatever it says."""
+    keyring = MemoryKeyring()
+    keyring.create(ACME)
+    key = Ed25519PrivateKey.from_private_bytes(keyring.derive(ACME, "tokens/1"))
+    return f"{header}.{payload}.{encoded(key.sign(f'{header}.{payload}'.encode()))}"
 
 
 def shared_secret_signature(tokens: Tokens, signed: str) -> str:

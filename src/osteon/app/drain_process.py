@@ -55,14 +55,14 @@ class DrainProcess:
         self._hurry = asyncio.Event()
         self._moved = asyncio.Condition()
         self._process: asyncio.subprocess.Process | None = None
-        self._closing = False
+        self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("osteon.drain")
         self.drained = 0
         self.restarts = 0
 
     def start(self) -> None:
         """Starts the drain and keeps it running."""
-        self._scheduler.spawn(self._run(), "drain")
+        self._task = self._scheduler.spawn(self._run(), "drain")
 
     def advance(self, batch: int) -> None:
         """See `Drain.advance`; the turn comes by itself."""
@@ -79,24 +79,22 @@ class DrainProcess:
 
     async def close(self) -> None:
         """Lets the drain finish its turn and ends it."""
-        self._closing = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
         process = self._process
         if process is not None and process.stdin is not None:
             process.stdin.close()
             await process.wait()
 
     async def _run(self) -> None:
-        while not self._closing:
+        while True:
             try:
                 await self._serve()
             except (OSError, EOFError) as fault:
-                await self._ended(fault)
-
-    async def _ended(self, fault: Exception) -> None:
-        if not self._closing:
-            self.restarts += 1
-            self._log.error("the drain ended and is started again", reason=repr(fault))
-            await self._clock.sleep(min(5.0, 0.1 * 2 ** min(self.restarts, 6)))
+                self.restarts += 1
+                self._log.error("the drain ended and is started again", reason=repr(fault))
+                await self._clock.sleep(min(5.0, 0.1 * 2 ** min(self.restarts, 6)))
 
     async def _serve(self) -> None:
         process = await asyncio.create_subprocess_exec(

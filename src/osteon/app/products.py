@@ -1,12 +1,10 @@
 """Finds a product by its name: `package.module:attribute`."""
 
 import importlib
-from typing import Any
-
 from osteon.domain import Product
 from osteon.model import OsteonError
 
-__all__ = ["NoSuchProduct", "load_product", "load_world"]
+__all__ = ["NoSuchProduct", "load_product"]
 
 
 class NoSuchProduct(OsteonError):
@@ -23,11 +21,6 @@ def load_product(name: str) -> Product:
     if not isinstance(product, Product):
         raise NoSuchProduct(f"'{name}' is a '{type(product).__name__}', not a Product.")
     return product
-
-
-def load_world(name: str) -> Any:  # noqa: ANN401
-    """What stands beside the product as `world`, for it to begin with; None where there is none."""
-    return getattr(importlib.import_module(name.partition(":")[0]), "world", None)
 
 
 def _attribute(name: str) -> object:

@@ -7,7 +7,7 @@ import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import structlog
 import uvicorn
@@ -16,7 +16,6 @@ import uvloop
 from osteon.app.asgi import AsgiFront
 from osteon.app.embedded import Embedded
 from osteon.app.management import Management
-from osteon.app.products import load_world
 from osteon.app.world import PersonSeed, RoleSeed, TenantSeed, World, begin_world, is_new, populate
 
 __all__ = ["Options", "Serving", "serve"]
@@ -86,7 +85,7 @@ class _Server:
     async def _start(self, port: int) -> Serving:
         options = self._options
         embedded = await Embedded.start(options.product, options.data, options.domain, self._failed)
-        world: World | None = load_world(options.product)
+        world = cast("World | None", embedded.engine.product.world)
         if is_new(embedded.engine):
             await begin_world(embedded.engine, world.house if world else _house())
             if world:

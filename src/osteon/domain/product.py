@@ -35,14 +35,20 @@ class Product:
         answering: The answer to each query type that no view answers.
     """
 
-    def __init__(self, name: str, modules: Sequence[Module]) -> None:
+    def __init__(self, name: str, modules: Sequence[Module], world: object = None) -> None:
         """Puts `modules` together.
+
+        Args:
+            name: The product's name.
+            modules: Its modules.
+            world: What an installation begins with, made by the application; None for no more than the tenant `house`.
 
         Raises:
             Misdeclared: Something is declared twice, by nobody, or granted to nobody.
         """
         self.name = name
         self.modules = tuple(modules)
+        self.world = world
         self.deciders: dict[type[Any], AnyDecider] = {}
         self.entities: dict[str, AnyDecider] = {}
         self.views: dict[type[Any], AnyView] = {}

@@ -90,7 +90,9 @@ class Indexes:
         for view in self._kept:
             if port in getattr(view.index, "__mro__", ()):
                 return view.name
-        raise Misdeclared(f"No view of the product keeps an index that is a '{port.__name__}'; add the module that does.")
+        raise Misdeclared(
+            f"No view of the product keeps an index that is a '{port.__name__}'; add the module that does."
+        )
 
     def _of(self, tenant: TenantId, port: Any) -> Any:  # noqa: ANN401
         return self._indexes[tenant][self._providers[port]]

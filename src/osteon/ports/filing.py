@@ -1,4 +1,4 @@
-"""Filing: what the drain writes for each tenant, in one transaction: history, views, access log and how far each has come.
+"""Filing: what the drain writes for each tenant, in one transaction: history, views, access log, and how far each is.
 
 Three ports read what is filed here: `History`, `Views`, `AccessLog`.
 """
@@ -23,7 +23,7 @@ __all__ = [
 
 
 class Misfiled(OsteonError):
-    """Raised when a batch does not go on where the last one ended: it was filed already, or something between is missing."""
+    """Raised when a batch does not go on where the last one ended: it is filed already, or something is missing."""
 
     def __init__(self, what: str, expected: int, actual: int) -> None:
         """Tells what does not fit: a partition, or the access log."""
@@ -34,7 +34,7 @@ class Misfiled(OsteonError):
 
 
 class ViewChanged(OsteonError):
-    """Raised when a tenant's views were filed under another declaration: their rows must be made again from the history."""
+    """Raised when a tenant's views were declared otherwise when they were filed: the rows must be made again."""
 
     def __init__(self, tenant: TenantId, views: Sequence[str]) -> None:
         """Names the views that are new, gone, or declared with other columns."""
@@ -99,7 +99,10 @@ class RowChange(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Everything of one tenant to be filed at once. `rows` holds, by view, the changed row of each key, None for a removed one."""
+    """Everything of one tenant to be filed at once.
+
+    `rows` holds, by view, the changed row of each key, None for a removed one.
+    """
 
     entries: Sequence[EntryRecord]
     accesses: Sequence[AccessRecord]
@@ -137,7 +140,7 @@ class Filing(Protocol):
         ...
 
     def settle(self) -> bool:
-        """Brings all that was filed to stable storage; False when a reader held it up, and it is worth another try later."""
+        """Brings all that was filed to stable storage; False when a reader held it up: try again later."""
         ...
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ class Argon2Passwords:
 
     The first choice takes 2 GiB a log-in, too much for a machine that serves. One lane in place of 4 is the same work
     for whoever guesses, and leaves the loop its core: beside 2 hashes at a time, on two cores, the loop was late by 4 ms
-    (p99) with one lane and by 8 to 30 ms with 4. A hash names its parameters: older ones stay good when they change.
+    (p99) with one lane, by 8 to 30 ms with 4. A hash names its parameters: older ones stay good when they change.
 
     A password is normalised as NFKC (NIST SP 800-63B), as keyboards differ in how they spell an accent, and goes
     through HMAC-SHA256 under the pepper: with stolen hashes alone nobody can guess.

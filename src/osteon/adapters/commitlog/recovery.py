@@ -69,10 +69,12 @@ def examine(disk: Disk, folder: str, known: Place | None) -> Findings | None:
         return None
     first = oldest_head(disk, folder)
     tail, passed = Tail(disk, folder, first.link), first.last
-    for frame in tail.frames():
-        if known is not None and frame.place.frame <= known.frame:
-            passed = frame.place
-    tail.close()
+    try:
+        for frame in tail.frames():
+            if known is not None and frame.place.frame <= known.frame:
+                passed = frame.place
+    finally:
+        tail.close()
     return _findings(disk, folder, first, tail.link, known, passed)
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from osteon.adapters.memory.shelf import Shelf
-from osteon.messages import Record
+from osteon.messages import GENESIS, Record, record_hash
 from osteon.model import AccountId, InvocationId, TenantId, decoder
 from osteon.ports.access_log import Access
+from osteon.ports.history import Head
 from osteon.ports.keyring import Keyring
 
 __all__ = ["MemoryAccessLog"]
@@ -31,6 +32,10 @@ class MemoryAccessLog:
         mine = [each for each in found if each.context.account == account]
         wanted = [each for each in mine if before is None or _invocation(each) < before]
         return sorted(wanted, key=_invocation, reverse=True)[:limit]
+
+    def head(self, tenant: TenantId) -> Head:
+        blocks = self._shelf.folder(tenant).accesses
+        return Head(blocks[-1].number, record_hash(blocks[-1].stored)) if blocks else Head(0, GENESIS)
 
 
 def _invocation(access: Access) -> InvocationId:

@@ -1,7 +1,6 @@
 """The chain of each account: its entries, each naming the one before it in the order of invocations."""
 
-import apsw
-
+from osteon.adapters.sqlite.connection import Connection
 from osteon.model import AccountId, InvocationId
 
 __all__ = ["Chains", "Link"]
@@ -21,7 +20,7 @@ class Chains:
     Invocations come nearly in order; one that was overtaken is put where it belongs.
     """
 
-    def __init__(self, connection: apsw.Connection, last: dict[AccountId, Link]) -> None:
+    def __init__(self, connection: Connection, last: dict[AccountId, Link]) -> None:
         """Reads what is filed from `connection`, save what is known to be the last of an account."""
         self._connection = connection
         self._last = last
@@ -49,11 +48,14 @@ class Chains:
         end.insert(at, (number, invocation, earlier))
         return earlier
 
-    def keep(self) -> dict[AccountId, Link]:
-        """Writes the chains down, once the entries are: the last of each account, true when the transaction is committed."""
+    def keep(self) -> None:
+        """Writes the chains down, behind the entries."""
         self._connection.executemany(PUT_LAST, [(account, end[-1][0]) for account, end in self._ends.items()])
         if self._relinked:
             self._connection.executemany(RELINK, list(self._relinked.items()))
+
+    def last(self) -> dict[AccountId, Link]:
+        """What is known to be the last of an account now."""
         return self._last | {account: end[-1] for account, end in self._ends.items()}
 
     def _load(self, query: str, name: str | int | None) -> list[Link]:

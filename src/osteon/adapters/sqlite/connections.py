@@ -1,7 +1,8 @@
 """Connections to the tenants' files: the one place that opens them, and keeps a few of them open.
 
-A file is `tenants/<tenant>/history.db`, in WAL mode. Its pages are encrypted with AEGIS-256 (draft-irtf-cfrg-aegis-aead), which
-costs a fourth of ChaCha20-Poly1305 on a processor with AES instructions.
+A file is `tenants/<tenant>/history.db`, in WAL mode. Its pages are encrypted with AEGIS-256
+(https://datatracker.ietf.org/doc/draft-irtf-cfrg-aegis-aead/), which costs a fourth of ChaCha20-Poly1305 on a processor
+with AES instructions.
 """
 
 from collections import OrderedDict
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 import apsw
 
+from osteon.adapters.sqlite.connection import Connection
 from osteon.model import OsteonError, TenantId
 from osteon.ports.disk import Disk
 from osteon.ports.keyring import Keyring
@@ -36,9 +38,9 @@ class Settings(NamedTuple):
         connections: How many are kept open when nobody uses them.
         cache: KiB of pages that each may keep.
         vfs: The name of the VFS below; None for the machine's own.
-        encrypted: Whether pages are encrypted; only a simulation does without, because the cipher draws its own randomness.
-        exclusive: Keeps a file locked for one connection, which a VFS without shared memory needs: readers and the one writer
-            must then share these connections.
+        encrypted: Whether pages are encrypted; only a simulation does without, as the cipher draws its own randomness.
+        exclusive: Keeps a file locked for one connection, which a VFS without shared memory needs: readers and the
+            writer must then share these connections.
     """
 
     writable: bool = False
@@ -69,7 +71,7 @@ class Connections:
         # Opened by its bare name, a VFS writes plain text and says nothing.
         self._vfs = ENCRYPTING + vfs if vfs and encrypted else vfs
         self._lock = Lock()
-        self._idle: OrderedDict[TenantId, list[apsw.Connection]] = OrderedDict()
+        self._idle: OrderedDict[TenantId, list[Connection]] = OrderedDict()
         self._kept = 0
         self._closed = False
 
@@ -83,13 +85,13 @@ class Connections:
             pragma(connection, "journal_mode=wal")
             with connection:
                 for statement in statements:
-                    connection.execute(statement)
+                    _run(connection, statement)
                 pragma(connection, f"user_version={VERSION}")
             self._disk.sync_folder(folder)
         finally:
             connection.close()
 
-    def take(self, tenant: TenantId) -> apsw.Connection | None:
+    def take(self, tenant: TenantId) -> Connection | None:
         """A connection for the caller alone, to be given back; None while the tenant has no file."""
         with self._lock:
             idle = self._idle.get(tenant)
@@ -98,9 +100,9 @@ class Connections:
                 return idle.pop()
         return self._reopen(tenant)
 
-    def give(self, tenant: TenantId, connection: apsw.Connection) -> None:
+    def give(self, tenant: TenantId, connection: Connection) -> None:
         """Gives a connection back; those not used for the longest time are closed when there are too many."""
-        surplus: list[apsw.Connection] = []
+        surplus: list[Connection] = []
         with self._lock:
             self._idle.setdefault(tenant, []).append(connection)
             self._idle.move_to_end(tenant)
@@ -120,7 +122,7 @@ class Connections:
         for each in idle:
             each.close()
 
-    def _oldest(self) -> apsw.Connection:
+    def _oldest(self) -> Connection:
         tenant, idle = next(iter(self._idle.items()))
         self._kept -= bool(idle)
         connection = idle.pop() if idle else None
@@ -128,7 +130,7 @@ class Connections:
             del self._idle[tenant]
         return connection or self._oldest()
 
-    def _reopen(self, tenant: TenantId) -> apsw.Connection | None:
+    def _reopen(self, tenant: TenantId) -> Connection | None:
         """A new connection to a file that was made whole; None when there is none."""
         try:
             mode = apsw.SQLITE_OPEN_READWRITE if self._settings.writable else apsw.SQLITE_OPEN_READONLY
@@ -139,13 +141,11 @@ class Connections:
                 raise
             return None
         try:
-            version = connection.pragma("user_version")
-            if version not in (0, VERSION):
-                raise OtherVersion(f"The file of '{tenant}' has version {version}, and this program reads {VERSION}.")
+            whole = _is_whole(connection, tenant)
         except BaseException:
             connection.close()
             raise
-        if version == 0:
+        if not whole:
             connection.close()
             return None
         return connection
@@ -184,9 +184,21 @@ class Connections:
             return False
 
 
-def pragma(connection: apsw.Connection, text: str) -> None:
+def _is_whole(connection: Connection, tenant: TenantId) -> bool:
+    """Whether the file was made to its end; it may be about to."""
+    version: int = connection.execute("PRAGMA user_version").get
+    if version not in (0, VERSION):
+        raise OtherVersion(f"The file of '{tenant}' has version {version}, and this program reads {VERSION}.")
+    return version == VERSION
+
+
+def pragma(connection: Connection, text: str) -> None:
     """Runs a pragma to its end: until its rows are fetched, nothing has happened."""
-    connection.execute(f"PRAGMA {text}").fetchall()
+    _run(connection, f"PRAGMA {text}")
+
+
+def _run(connection: Connection, statement: str) -> None:
+    connection.execute(statement).fetchall()
 
 
 def _folder(tenant: TenantId) -> str:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import apsw
 
 from osteon.adapters.sqlite.chains import Chains, Link
+from osteon.adapters.sqlite.connection import Connection
 from osteon.adapters.sqlite.connections import Connections
 from osteon.adapters.sqlite.schema import ViewTable, all_statements, column_value, folded, tables_of
 from osteon.model import AccountId, OsteonError, TenantId
@@ -39,7 +40,7 @@ class SqliteFiling:
         """Files rows of the views `tables`, through connections that may write."""
         self._connections = connections
         self._views = tables_of(tables)
-        # A file that an earlier process left may hold what never reached the platter: what was opened once must be settled.
+        # What an earlier process filed may not be on the platter: a file that was opened must be settled.
         self._unsettled: dict[TenantId, None] = {}
         self._checked: set[TenantId] = set()
         self._last: OrderedDict[TenantId, dict[AccountId, Link]] = OrderedDict()
@@ -74,7 +75,7 @@ class SqliteFiling:
     def close(self) -> None:
         self._connections.close()
 
-    def _with(self, tenant: TenantId, work: Callable[[apsw.Connection], T]) -> T:
+    def _with(self, tenant: TenantId, work: Callable[[Connection], T]) -> T:
         connection = self._connections.take(tenant) or self._make(tenant)
         try:
             if tenant not in self._checked:
@@ -83,14 +84,14 @@ class SqliteFiling:
         finally:
             self._connections.give(tenant, connection)
 
-    def _make(self, tenant: TenantId) -> apsw.Connection:
+    def _make(self, tenant: TenantId) -> Connection:
         self._connections.make(tenant, all_statements(list(self._views.values())))
         connection = self._connections.take(tenant)
         if connection is None:
             raise OsteonError(f"The file of '{tenant}' was made and is not there; see what else removes files.")
         return connection
 
-    def _check(self, connection: apsw.Connection, tenant: TenantId) -> None:
+    def _check(self, connection: Connection, tenant: TenantId) -> None:
         filed = set(connection.execute("SELECT name, shape FROM views").fetchall())
         declared = {(view.name, view.shape) for view in self._views.values()}
         changed = sorted({str(name) for name, _ in filed ^ declared})
@@ -99,18 +100,19 @@ class SqliteFiling:
         self._checked.add(tenant)
         self._unsettled[tenant] = None
 
-    def _file(self, connection: apsw.Connection, batch: Batch, last: dict[AccountId, Link]) -> dict[AccountId, Link]:
+    def _file(self, connection: Connection, batch: Batch, last: dict[AccountId, Link]) -> dict[AccountId, Link]:
+        chains = Chains(connection, last)
         with connection:
             progress = _progress(connection)
-            chains = Chains(connection, last)
             _file_entries(connection, batch.entries, progress, chains)
             _file_accesses(connection, batch.accesses, progress)
             for view, rows in batch.rows.items():
                 _file_rows(connection, self._views[view], rows)
-            return chains.keep()
+            chains.keep()
+        return chains.last()
 
 
-def _progress(connection: apsw.Connection) -> Progress:
+def _progress(connection: Connection) -> Progress:
     sequences: dict[int, int] = {}
     accesses = 0
     for kind, part, place in connection.execute("SELECT kind, part, place FROM progress").fetchall():
@@ -121,9 +123,7 @@ def _progress(connection: apsw.Connection) -> Progress:
     return Progress(sequences, accesses)
 
 
-def _file_entries(
-    connection: apsw.Connection, entries: Sequence[EntryRecord], progress: Progress, chains: Chains
-) -> None:
+def _file_entries(connection: Connection, entries: Sequence[EntryRecord], progress: Progress, chains: Chains) -> None:
     if not entries:
         return
     sequences = dict(progress.sequences)
@@ -146,7 +146,7 @@ def _file_entries(
     connection.executemany(PUT_PROGRESS, [("partition", *each) for each in sequences.items()])
 
 
-def _file_accesses(connection: apsw.Connection, accesses: Sequence[AccessRecord], progress: Progress) -> None:
+def _file_accesses(connection: Connection, accesses: Sequence[AccessRecord], progress: Progress) -> None:
     if not accesses:
         return
     last = progress.accesses
@@ -162,7 +162,7 @@ def _file_accesses(connection: apsw.Connection, accesses: Sequence[AccessRecord]
     connection.execute(PUT_PROGRESS, ("accesses", 0, last))
 
 
-def _file_rows(connection: apsw.Connection, table: ViewTable, rows: Mapping[str, RowChange | None]) -> None:
+def _file_rows(connection: Connection, table: ViewTable, rows: Mapping[str, RowChange | None]) -> None:
     removed = [(key,) for key, row in rows.items() if row is None]
     if removed:
         connection.executemany(table.drop, removed)
@@ -187,7 +187,7 @@ def _bindings(table: ViewTable, row: RowChange) -> tuple[Any, ...]:
     )
 
 
-def _is_synced(connection: apsw.Connection) -> bool:
+def _is_synced(connection: Connection) -> bool:
     """Whether everything committed is in the file itself, and that on the platter."""
     # Until something was read, the connection does not know of a WAL, and a checkpoint does nothing.
     connection.execute("SELECT 1 FROM progress LIMIT 1").fetchall()

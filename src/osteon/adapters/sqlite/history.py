@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import apsw
-
+from osteon.adapters.sqlite.connection import Connection
 from osteon.adapters.sqlite.connections import Connections
 from osteon.adapters.sqlite.reading import Reading
 from osteon.messages import Entry, Position, Record, record_hash
@@ -36,7 +35,8 @@ ACCOUNT = """WITH RECURSIVE chain(number, invocation, earlier) AS (
 LAST = "~"
 """Greater than every identifier."""
 HEADS = """SELECT progress.part, progress.place, journal.stored
-    FROM progress CROSS JOIN journal ON journal.position = (progress.part << 48 | progress.place) WHERE kind = 'partition'"""
+    FROM progress CROSS JOIN journal ON journal.position = (progress.part << 48 | progress.place)
+    WHERE kind = 'partition'"""
 SCAN = "SELECT position, stored FROM journal WHERE position > ? AND position < ? ORDER BY position LIMIT ?"
 
 ENTRY = decoder(Entry)
@@ -55,7 +55,7 @@ class SqliteHistory:
         return None if found is None else self._entry(tenant, found)
 
     async def entity(self, tenant: TenantId, entity: str) -> Sequence[Entry]:
-        def load(connection: apsw.Connection) -> list[Entry]:
+        def load(connection: Connection) -> list[Entry]:
             return [self._entry(tenant, stored) for (stored,) in _rows(connection, ENTITY, entity)]
 
         count = self._reading.now(tenant, lambda connection: connection.execute(COUNT, (entity, FEW + 1)).get, 0)
@@ -64,7 +64,7 @@ class SqliteHistory:
         return await self._reading.beside(tenant, load, [])
 
     async def changes(self, tenant: TenantId, entity: str, after: int, limit: int) -> Slice:
-        def load(connection: apsw.Connection) -> list[Any]:
+        def load(connection: Connection) -> list[Any]:
             return _rows(connection, CHANGES, entity, after, limit + 1)
 
         return self._slice(tenant, await self._reading.briefly(tenant, load, []), limit)
@@ -72,10 +72,11 @@ class SqliteHistory:
     async def by_account(
         self, tenant: TenantId, account: AccountId, before: InvocationId | None, limit: int
     ) -> Sequence[Entry]:
-        def load(connection: apsw.Connection) -> list[Any]:
+        def load(connection: Connection) -> list[Any]:
             return _rows(connection, ACCOUNT, account, before or LAST, limit)
 
-        return [self._entry(tenant, stored) for (stored,) in await self._reading.briefly(tenant, load, [])]
+        found: list[Any] = await self._reading.briefly(tenant, load, [])
+        return [self._entry(tenant, stored) for (stored,) in found]
 
     async def greatest(self, tenant: TenantId) -> tuple[str, str]:
         found: dict[str, str] = dict(
@@ -84,12 +85,14 @@ class SqliteHistory:
         return found.get("entity", ""), found.get("external", "")
 
     def heads(self, tenant: TenantId) -> Mapping[int, Head]:
-        found = self._reading.now(tenant, lambda connection: _rows(connection, HEADS), [])
+        found: list[Any] = self._reading.now(tenant, lambda connection: _rows(connection, HEADS), [])
         return {partition: Head(sequence, record_hash(stored)) for partition, sequence, stored in found}
 
     async def scan(self, tenant: TenantId, after: Position) -> Sequence[tuple[Position, bytes]]:
         first, end = after.partition << 48 | after.sequence, after.partition + 1 << 48
-        found = await self._reading.beside(tenant, lambda connection: _rows(connection, SCAN, first, end, SCANNED), [])
+        found: list[Any] = await self._reading.beside(
+            tenant, lambda connection: _rows(connection, SCAN, first, end, SCANNED), []
+        )
         return [(Position(number >> 48, number & (1 << 48) - 1), stored) for number, stored in found]
 
     def _slice(self, tenant: TenantId, found: Sequence[tuple[int, bytes]], limit: int) -> Slice:
@@ -101,5 +104,5 @@ class SqliteHistory:
         return ENTRY.decode(self._keyring.open(tenant, record.sealed, record.place))
 
 
-def _rows(connection: apsw.Connection, query: str, *bindings: str | int) -> list[Any]:
+def _rows(connection: Connection, query: str, *bindings: str | int) -> list[Any]:
     return connection.execute(query, bindings).fetchall()

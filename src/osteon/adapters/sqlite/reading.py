@@ -1,10 +1,11 @@
-"""Reading beside the loop only what is long: each question is asked on the loop first, and given up when it has taken too much."""
+"""Reading, beside the loop only what is long: a question is asked on it first, and given up when it takes much."""
 
 from collections.abc import Callable
 from typing import TypeVar
 
 import apsw
 
+from osteon.adapters.sqlite.connection import Connection
 from osteon.adapters.sqlite.connections import Connections
 from osteon.model import TenantId
 from osteon.ports.scheduler import Scheduler
@@ -25,7 +26,7 @@ class Reading:
         self._connections = connections
         self._scheduler = scheduler
 
-    def now(self, tenant: TenantId, work: Callable[[apsw.Connection], T], absent: T) -> T:
+    def now(self, tenant: TenantId, work: Callable[[Connection], T], absent: T) -> T:
         """What `work` finds, at once: for what is certainly short. `absent`, while the tenant has no file."""
         connection = self._connections.take(tenant)
         if connection is None:
@@ -35,19 +36,19 @@ class Reading:
         finally:
             self._connections.give(tenant, connection)
 
-    async def briefly(self, tenant: TenantId, work: Callable[[apsw.Connection], T], absent: T) -> T:
+    async def briefly(self, tenant: TenantId, work: Callable[[Connection], T], absent: T) -> T:
         """What `work` finds: at once if that is quick, else beside the loop. `work` may run twice."""
         try:
             return self.now(tenant, lambda connection: _within_limits(connection, work), absent)
         except apsw.InterruptError:
             return await self.beside(tenant, work, absent)
 
-    async def beside(self, tenant: TenantId, work: Callable[[apsw.Connection], T], absent: T) -> T:
+    async def beside(self, tenant: TenantId, work: Callable[[Connection], T], absent: T) -> T:
         """What `work` finds, beside the loop: for what is certainly long."""
         return await self._scheduler.blocking(lambda: self.now(tenant, work, absent))
 
 
-def _within_limits(connection: apsw.Connection, work: Callable[[apsw.Connection], T]) -> T:
+def _within_limits(connection: Connection, work: Callable[[Connection], T]) -> T:
     connection.set_progress_handler(_Patience().is_over, STEPS)
     try:
         return work(connection)
@@ -56,7 +57,7 @@ def _within_limits(connection: apsw.Connection, work: Callable[[apsw.Connection]
 
 
 class _Patience:
-    """Ends at the second look: SQLite counts the steps of earlier runs of a statement too, so the first may come at any time."""
+    """Is over at the second look; the first may come at any time, as SQLite counts on from a statement's last run."""
 
     def __init__(self) -> None:
         self._looked = False

@@ -1,4 +1,5 @@
 """The SQL of selections: written once for each shape, with the index that gives rows in the order of the list."""
+# ruff: noqa: S608  # names of tables and columns are the program's own, and quoted
 
 import json
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ class Selecting:
 
     def query(self, selection: Selection, limit: int, after: tuple[int, str] | None) -> tuple[str, Bindings]:
         """A query for the (place, key, body) of the first rows, behind those of `after`."""
-        view, scopes, equal, contains = selection
+        _, scopes, equal, contains = selection
         count = -1 if scopes is None else len(scopes)
         shape = _Shape(tuple(equal), tuple(contains), min(count, MANY + 1), after is not None)
         query = self._queries.get(shape)

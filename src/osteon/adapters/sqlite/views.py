@@ -5,8 +5,7 @@ import binascii
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-import apsw
-
+from osteon.adapters.sqlite.connection import Connection
 from osteon.adapters.sqlite.connections import Connections
 from osteon.adapters.sqlite.reading import Reading
 from osteon.adapters.sqlite.schema import tables_of
@@ -71,7 +70,7 @@ class SqliteViews:
     ) -> list[Any]:
         query, bindings = self._views[selection.view].query(selection, limit, after)
 
-        def select(connection: apsw.Connection) -> list[Any]:
+        def select(connection: Connection) -> list[Any]:
             return connection.execute(query, bindings).fetchall()
 
         return await self._reading.briefly(tenant, select, [])
