@@ -1,3 +1,3 @@
 """What every test folder shares."""
 
-pytest_plugins = ["pytester", "tests.tools"]
+pytest_plugins = ["pytester", "tests.tools", "tests.serving"]

@@ -203,8 +203,8 @@ def test_refuses_what_the_key_signed_for_another_use() -> None:
         refuse(jose(), signed(header, encoded(json.dumps({**said, **change}).encode())))
     for odd in (b"{", b"{}", b"[]", b"null", b"\xff", b""):
         refuse(jose(), signed(header, encoded(odd)))
-    for change in ({"typ": "logout+jwt"}, {"kid": "other"}, {"crit": ["exp"], "exp": 1}, {"alg": "EdDSA"}):
-        other_header = encoded(json.dumps({**json.loads(decoded(header)), **change}).encode())
+    for named in ({"typ": "logout+jwt"}, {"kid": "other"}, {"crit": ["exp"], "exp": 1}, {"alg": "EdDSA"}):
+        other_header = encoded(json.dumps({**json.loads(decoded(header)), **named}).encode())
         refuse(jose(), signed(other_header, payload))
 
 

@@ -34,7 +34,7 @@ class DrainProcess:
         clock: Clock,
         scheduler: Scheduler,
         durable: Callable[[], tuple[int, int, int]],
-        retire: Callable[[int], Any],
+        retire: Callable[[int], None],
     ) -> None:
         """Starts nothing yet.
 
@@ -45,7 +45,7 @@ class DrainProcess:
             clock: Tells the time.
             scheduler: Runs what goes on beside.
             durable: Tells the durable place of the log.
-            retire: Gives up log segments; awaited.
+            retire: Gives up log segments; may block.
         """
         self._first = {"product": product, "data": data, "installation": base64.b64encode(installation).decode()}
         self._clock = clock
@@ -53,7 +53,7 @@ class DrainProcess:
         self._durable = durable
         self._retire = retire
         self._hurry = asyncio.Event()
-        self._moved = asyncio.Condition()
+        self._waiters: list[tuple[int, asyncio.Future[bool]]] = []
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("osteon.drain")
@@ -71,11 +71,16 @@ class DrainProcess:
         """See `Drain.reached`."""
         if self.drained >= batch:
             return True
+        moved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        waiter = (batch, moved)
+        self._waiters.append(waiter)
+        timer = asyncio.get_running_loop().call_later(within, _settle, moved, False)
         self._hurry.set()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within), self._moved:
-                await self._moved.wait_for(lambda: self.drained >= batch)
-        return self.drained >= batch
+        reached = await moved
+        timer.cancel()
+        if not reached:
+            self._waiters.remove(waiter)
+        return reached
 
     async def close(self) -> None:
         """Lets the drain finish its turn and ends it."""
@@ -130,15 +135,22 @@ class DrainProcess:
         while not done:
             heard = await self._hear(process)
             done = heard["done"]
-            async with self._moved:
-                self.drained = max(self.drained, heard["drained"])
-                self._moved.notify_all()
+            self.drained = max(self.drained, heard["drained"])
+            self._wake()
+
+    def _wake(self) -> None:
+        waiting, self._waiters = self._waiters, []
+        for batch, moved in waiting:
+            if batch > self.drained:
+                self._waiters.append((batch, moved))
+            else:
+                _settle(moved, True)
 
     async def _settle(self, process: asyncio.subprocess.Process) -> None:
         await self._tell(process, {"settle": True})
         segment = (await self._hear(process))["settled"]
         if segment:
-            await self._retire(segment)
+            await self._scheduler.blocking(lambda: self._retire(segment))
 
     async def _tell(self, process: asyncio.subprocess.Process, what: dict[str, Any]) -> None:
         assert process.stdin is not None
@@ -152,3 +164,8 @@ class DrainProcess:
             raise EOFError(f"the drain ended with {await process.wait()}")
         heard: dict[str, Any] = msgspec.json.decode(line)
         return heard
+
+
+def _settle(moved: "asyncio.Future[bool]", reached: bool) -> None:  # noqa: FBT001
+    if not moved.done():
+        moved.set_result(reached)

@@ -109,8 +109,9 @@ class Embedded(NamedTuple):
         engine = Engine(product, ports)
         await engine.start()
         policies = RegoPolicies(rulebook(product), _report)
-        gateway = Gateway(engine, policies, UaParserAgents(), Pages(engine, domain), domain)
-        scheduler.spawn(_upkeep(journal), "upkeep")
+        agents = UaParserAgents()
+        gateway = Gateway(engine, policies, agents, Pages(engine, domain), domain)
+        scheduler.spawn(_upkeep(journal, agents, scheduler), "upkeep")
         return cls(engine, gateway, log, drain, scheduler, connections)
 
     async def close(self) -> None:
@@ -132,8 +133,9 @@ def _report(question: Question, fault: BaseException) -> None:
     structlog.get_logger("osteon.policies").error("a policy failed", type=question.type, fault=str(fault)[:500])
 
 
-async def _upkeep(journal: LogJournal) -> None:
-    """Keeps a spare segment ready."""
+async def _upkeep(journal: LogJournal, agents: UaParserAgents, scheduler: SystemScheduler) -> None:
+    """Does beside the loop what would hold it up later: reads the rules for browsers, keeps a spare segment ready."""
+    await scheduler.blocking(agents.load)
     while True:
-        await journal.prepare()
+        await scheduler.blocking(journal.prepare)
         await asyncio.sleep(1.0)

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import structlog
-import uvicorn
 import uvloop
 
-from osteon.app.asgi import AsgiFront
 from osteon.app.embedded import Embedded
+from osteon.app.front import Front
 from osteon.app.management import Management
 from osteon.app.world import PersonSeed, RoleSeed, TenantSeed, World, begin_world, is_new, populate
 
@@ -93,28 +92,11 @@ class _Server:
         return Serving(f"http://{options.domain}:{port}", "", embedded, world)
 
     async def _serve(self, serving: Serving, listener: socket.socket) -> None:
-        config = uvicorn.Config(
-            AsgiFront(serving.embedded.gateway),
-            loop="uvloop",
-            http="httptools",
-            lifespan="off",
-            ws="none",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            date_header=True,
-            proxy_headers=False,
-            timeout_graceful_shutdown=_GRACE,
-        )
-        server = uvicorn.Server(config)
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
-        task = asyncio.create_task(server._serve([listener]))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-        while not server.started and not task.done():
-            await asyncio.sleep(0.005)
+        front = Front(serving.embedded.gateway)
+        await front.serve(listener)
         self._ready(serving)
         await self._stop.wait()
-        server.should_exit = True
-        await task
+        await front.close(_GRACE)
 
     def _told(self, number: int) -> None:
         self._stop.set()

@@ -27,7 +27,7 @@ from osteon.model import HOUSE, AccountId, Identifier, InvocationId, OsteonError
 from osteon.modules.tenancy import EnterTenant
 from osteon.ports.inbox import Delivery
 
-__all__ = ["PersonSeed", "RoleSeed", "TenantSeed", "World", "begin_world", "is_new", "populate"]
+__all__ = ["PersonSeed", "RoleSeed", "TenantSeed", "World", "begin_world", "is_new", "populate", "scope_at"]
 
 
 class RoleSeed(NamedTuple):
@@ -69,6 +69,11 @@ class World(NamedTuple):
 
 class SeedFailed(OsteonError):
     """Raised when the world could not be made: the command that failed and the answer to it."""
+
+
+def scope_at(root: ScopeId, path: tuple[str, ...]) -> ScopeId:
+    """The identifier of the scope that a world's tenant has at `path`."""
+    return ScopeId(named(root, root, *path)) if path else root
 
 
 def is_new(engine: Engine) -> bool:
@@ -130,14 +135,14 @@ async def _furnish(engine: Engine, gateway: Gateway, tenant: TenantSeed) -> None
     await client.log_in(tenant.people[0], patience=10.0)
     root = engine.indexes.tenants.named(tenant.name)
     assert root is not None
-    scopes: dict[tuple[str, ...], str] = {(): root.root}
     for path in tenant.scopes:
-        scopes[path] = await client.command("add-scope", parent=scopes[path[:-1]], name=path[-1])
+        scope, parent = scope_at(root.root, path), scope_at(root.root, path[:-1])
+        await client.command("add-scope", scope=scope, parent=parent, name=path[-1])
     for person in tenant.people[1:]:
         fields = {"email": person.email, "person": person.name, "password": person.password, "locale": person.locale}
         account = await client.command("add-person", **fields)
         for role in person.roles:
-            await client.command("grant-role", within=scopes[role.path], account=account, role=role.role)
+            await client.command("grant-role", within=scope_at(root.root, role.path), account=account, role=role.role)
 
 
 class _Client:
@@ -179,7 +184,7 @@ async def _until_known(engine: Engine) -> None:
     administrator = AccountId(named(HOUSE, HOUSE, "administrator"))
     indexes = engine.indexes
     while indexes.scopes(HOUSE).path(root) is None or not indexes.grants(HOUSE).held(administrator):
-        await engine.ports.clock.sleep(0.005)
+        await asyncio.sleep(0.005)
 
 
 def _genesis() -> Account:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from osteon.app.logs import configure_logs
-from osteon.cli import up
+from osteon.cli import schemas, up
 
 __all__ = ["main"]
 
@@ -14,6 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="osteon", description="Runs and inspects an Osteon installation.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     up.add_to(commands)
+    schemas.add_to(commands)
     options = parser.parse_args(arguments)
     configure_logs()
     status: int = options.run(options)

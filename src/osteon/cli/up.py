@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from osteon.app.server import Options, Serving, serve
+from osteon.app.world import scope_at
 
 __all__ = ["add_to"]
 
@@ -58,4 +59,20 @@ def _described(serving: Serving) -> dict[str, Any]:
 
 
 def _people(serving: Serving) -> list[dict[str, Any]]:
-    return []
+    """The people whom the world began with; the roles of a tenant's first, its administrator, come with the tenant."""
+    engine = serving.embedded.engine
+    people: list[dict[str, Any]] = []
+    for tenant in serving.world.tenants if serving.world else ():
+        entry = engine.indexes.tenants.named(tenant.name)
+        assert entry is not None
+        for person in tenant.people:
+            roles = [
+                {
+                    "role": role.role,
+                    "scope": scope_at(entry.root, role.path),
+                    "path": " > ".join(("Global", *role.path)),
+                }
+                for role in person.roles
+            ]
+            people.append({"tenant": tenant.name, "email": person.email, "password": person.password, "roles": roles})
+    return people

@@ -98,12 +98,17 @@ class Reader:
             raise Refused("views.behind", retryable=True)
 
     async def _from_view(self, query: AnyQuery, context: InvocationContext) -> tuple[bytes, int]:
-        selection = self._selection(query, self._scopes(context))
+        scopes = self._scopes(context)
+        selection = self._selection(query, scopes)
+        # What is the whole tenant's lives in the root: from a scope below there is nothing of it to be seen.
+        hidden = scopes is not None and not self._product.views[type(query)].scoped
         if not isinstance(query, Browse):
-            body = await self._views.find(context.tenant, selection)
+            body = None if hidden else await self._views.find(context.tenant, selection)
             if body is None:
                 raise Refused(f"{self._product.catalogue[wire_name(type(query))].module}.not-found")
             return body, 1
+        if hidden:
+            return b'{"items":[],"next":null}', 0
         limit, cursor = query.limit, query.cursor
         found = await self._views.browse(context.tenant, selection, limit, cursor)
         following = b"null" if found.next is None else b'"' + found.next.encode() + b'"'
@@ -143,8 +148,8 @@ class Reader:
         """Whether an entity is visible from the scope: it has a row in one of its entity's views there."""
         scopes = self._scopes(context)
         for view in self._product.all_views:
-            if view.key == entity_type:
-                selection = Selection(view.name, scopes if view.scoped else None, {"key": entity}, {})
+            if view.key == entity_type and (view.scoped or scopes is None):
+                selection = Selection(view.name, scopes, {"key": entity}, {})
                 if await self._views.find(context.tenant, selection) is not None:
                     return True
         return False

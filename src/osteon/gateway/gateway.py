@@ -2,9 +2,9 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, cast
-from uuid import UUID
 
 import msgspec
 import structlog
@@ -42,6 +42,7 @@ LIFETIME = 30_000
 _JSON = (("content-type", "application/json"),)
 _REPLAYED = (*_JSON, ("idempotency-replayed", "true"))
 _RULINGS = 100_000
+_UUID = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 class Rates(NamedTuple):
@@ -140,14 +141,12 @@ class Gateway:
     async def _route(self, request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(204)
-        if request.method in ("GET", "HEAD"):
-            return await self._page(request)
-        _, kind, *rest = request.path.split("/")
+        kind, *rest = request.path.removeprefix("/").split("/")
         ask = {"commands": self._command, "queries": self._query}.get(kind)
         if ask is None or len(rest) > 1 or rest == [""]:
-            raise Refused("unknown-path", path=request.path)
+            return await self._page(request)
         if request.method != "POST":
-            raise Refused("method-not-allowed", method=request.method)
+            raise Refused("method-not-allowed", method=request.method, allow="POST")
         _check_body(request)
         caller = await self._callers.caller(request)
         self._limit(caller)
@@ -174,6 +173,8 @@ class Gateway:
         page = self._pages(request)
         if page is None:
             raise Refused("unknown-path", path=request.path)
+        if request.method not in ("GET", "HEAD"):
+            raise Refused("method-not-allowed", method=request.method, allow="GET, HEAD")
         return page
 
     async def _bulk(self, request: Request, caller: Caller, kind: str, ask: "Ask") -> Response:
@@ -398,7 +399,8 @@ Ask = Callable[[Caller, Item, InvocationId], Awaitable[Outcome]]
 def _check_body(request: Request) -> None:
     if len(request.body) > MAX_BODY:
         raise Refused("too-large", limit=MAX_BODY)
-    if request.body and not request.headers.get("content-type", "").startswith("application/json"):
+    kind = request.headers.get("content-type", "")
+    if request.body and kind != "application/json" and kind.partition(";")[0].strip().lower() != "application/json":
         raise Refused("not-json-type")
 
 
@@ -426,14 +428,13 @@ def _key(key: str | None) -> str:
         raise Refused("key-missing", header="Idempotency-Key")
     if is_identifier(key):
         return key
-    try:
-        return str(UUID(key))
-    except ValueError:
-        raise Refused("invalid-key", header="Idempotency-Key") from None
+    if _UUID.fullmatch(key) is None:
+        raise Refused("invalid-key", header="Idempotency-Key")
+    return key.lower()
 
 
 def _identifier(text: str, header: str) -> Identifier:
-    if not is_identifier(text) and len(text) != 36:
+    if not is_identifier(text) and _UUID.fullmatch(text) is None:
         raise Refused("invalid-header", header=header)
     return Identifier(text)
 

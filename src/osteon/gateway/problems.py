@@ -10,6 +10,7 @@ from osteon.model import Problem
 __all__ = ["problem_body", "problem_response", "status_of"]
 
 _STATUS = {
+    "not-http": 400,
     "not-json": 400,
     "duplicate-key": 400,
     "too-deep": 400,
@@ -24,6 +25,7 @@ _STATUS = {
     "unknown-type": 404,
     "scope-not-found": 404,
     "method-not-allowed": 405,
+    "too-slow": 408,
     "too-large": 413,
     "not-json-type": 415,
     "invalid": 422,
@@ -42,6 +44,7 @@ _STATUS = {
 _SUFFIXES = {"not-found": 404, "not-recognised": 401}
 _JSON = (("content-type", "application/problem+json"),)
 _SOON = (*_JSON, ("retry-after", "1"))
+_WHO = (*_JSON, ("www-authenticate", "Bearer"))
 
 
 def status_of(problem: Problem) -> int:
@@ -64,7 +67,14 @@ def problem_body(problem: Problem, invocation: str | None) -> bytes:
 
 
 def problem_response(problem: Problem, invocation: str | None = None) -> Response:
-    """The whole response; says when to come back where a retry helps."""
+    """The whole response; says when to come back where a retry helps, and what HTTP wants to be said beside."""
     status = status_of(problem)
-    headers = _SOON if status in (429, 503) else _JSON
-    return Response(status, problem_body(problem, invocation), headers)
+    return Response(status, problem_body(problem, invocation), _headers(status, problem))
+
+
+def _headers(status: int, problem: Problem) -> tuple[tuple[str, str], ...]:
+    if status in (429, 503):
+        return _SOON
+    if status == 401:
+        return _WHO
+    return (*_JSON, ("allow", problem.params["allow"])) if status == 405 else _JSON

@@ -1,6 +1,7 @@
 """The journal on the commit log: entries sealed under their tenant's key, chained, one frame a batch."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from threading import Lock
 
 from ulid import ULID
 
@@ -41,7 +42,7 @@ class LogJournal:
         self._chains: dict[tuple[TenantId, int], bytes] = {}
         self._accesses: dict[TenantId, int] = {}
         self._tenants: dict[TenantId, bytes] = {}
-        self._segment = log.place.segment
+        self._upkeep = Lock()
 
     async def take_over(self, tenant: TenantId) -> Mapping[int, int]:
         # A tenant's first entry is the first that needs its key.
@@ -73,13 +74,15 @@ class LogJournal:
     async def append(self, batch: Sequence[Draft]) -> int:
         return await self._lane.run(lambda: self._append(batch))
 
-    async def retire(self, before: int) -> None:
-        """Gives up what every history has synced: the segments before `before`."""
-        await self._lane.run(lambda: self._log.retire(min(before, self._log.place.segment)))
+    def retire(self, before: int) -> None:
+        """Gives up what every history has synced: the segments before `before`. Blocking, beside the lane."""
+        with self._upkeep:
+            self._log.retire(min(before, self._log.place.segment))
 
-    async def prepare(self) -> None:
-        """Makes a spare for the next segment, away from the commands that will need it."""
-        await self._lane.run(self._log.prepare)
+    def prepare(self) -> None:
+        """Makes a spare for the next segment, before commands need it. Blocking, beside the lane."""
+        with self._upkeep:
+            self._log.prepare()
 
     @property
     def place(self) -> tuple[int, int, int]:

@@ -61,7 +61,8 @@ class CommitLog:
         Raises:
             Locked: Another process has it.
             Damaged: Something else than a torn last frame is wrong; nothing was changed.
-            OSError: The disk failed.
+            LogBroken: A sync failed; another process may try.
+            OSError: The disk failed in another way, such as being full.
         """
         disk.make_folder(folder)
         # Locked before anything is read: whoever has it may be writing.

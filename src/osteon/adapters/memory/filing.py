@@ -19,7 +19,7 @@ class MemoryFiling:
 
     def progress(self, tenant: TenantId) -> Progress:
         folder = self._shelf.folder(tenant)
-        if not folder.sequences and not folder.accesses:
+        if not folder.rows:
             folder.rows.update({view: {} for view in self._views})
         changed = self._views ^ folder.rows.keys()
         if changed:

@@ -20,8 +20,9 @@ from osteon.ports.keyring import Keyring
 __all__ = ["Connections", "OtherVersion", "Settings"]
 
 VERSION = 1
-PAGE = 8192
-CHECKPOINT_PAGES = 4096
+PAGE = 16_384
+CHECKPOINT_PAGES = 2048
+LOG_BYTES = 8 << 20
 BUSY_MILLISECONDS = 5000
 ENCRYPTING = "multipleciphers-"
 
@@ -45,7 +46,7 @@ class Settings(NamedTuple):
 
     writable: bool = False
     connections: int = 32
-    cache: int = 2048
+    cache: int = 4096
     vfs: str | None = None
     encrypted: bool = True
     exclusive: bool = False
@@ -168,6 +169,7 @@ class Connections:
             pragma(connection, "locking_mode=exclusive")
         pragma(connection, "synchronous=normal")
         pragma(connection, f"cache_size=-{self._settings.cache}")
+        pragma(connection, f"journal_size_limit={LOG_BYTES}")
         connection.wal_autocheckpoint(CHECKPOINT_PAGES)
 
     def _encrypt(self, connection: apsw.Connection, tenant: TenantId) -> None:

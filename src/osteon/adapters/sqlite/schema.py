@@ -1,8 +1,8 @@
 """The tables of a tenant's file.
 
 `journal` is in the order of filing: rows are only ever appended, and full pages are never split. What an account did is
-a chain through it, newest first, because an index would touch a page for each account that did something. A view is kept
-in the order of its list, beside it an index for each other way to its rows.
+a chain through it, newest first, because an index would touch a page for each account that did something. A view is
+kept in the order of its list, beside it an index for each other way to its rows.
 """
 # ruff: noqa: S608  # names of tables and columns are the program's own, and quoted
 

@@ -48,10 +48,10 @@ class Selecting:
         table, scope = self._table.table, f"INDEXED BY {self._table.index('scope')}"
         index, conditions = self._index(shape), self._conditions(shape)
         if shape.scopes < 2 or shape.scopes > MANY or index != scope:
-            return _select("place, key, body", table, index, [*_in_scopes(shape.scopes), *conditions])
-        # The first rows of each scope, then the bodies of the first of all.
+            return _select(table, index, [*_in_scopes(shape.scopes), *conditions])
+        # Merged from the indexes of all scopes, without a limit for each, which would sort them; the bodies come last.
         parts = [
-            f"SELECT * FROM ({_select('place, key', table, index, [f'scope = :scope{at}', *conditions])})"
+            f"SELECT place, key FROM {table} {index} WHERE {' AND '.join([f'scope = :scope{at}', *conditions])}"
             for at in range(shape.scopes)
         ]
         return (
@@ -93,9 +93,9 @@ class _Shape(NamedTuple):
     further: bool
 
 
-def _select(columns: str, table: str, index: str, conditions: Sequence[str]) -> str:
+def _select(table: str, index: str, conditions: Sequence[str]) -> str:
     where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
-    return f"SELECT {columns} FROM {table} {index} {where}ORDER BY place, key LIMIT :limit"
+    return f"SELECT place, key, body FROM {table} {index} {where}ORDER BY place, key LIMIT :limit"
 
 
 def _in_scopes(count: int) -> list[str]:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from osteon.adapters.sqlite.connection import Connection
 from osteon.adapters.sqlite.connections import Connections
@@ -59,11 +59,13 @@ class SqliteViews:
 
     def _find_by_key(self, tenant: TenantId, selection: Selection, key: Any) -> bytes | None:  # noqa: ANN401
         query = self._views[selection.view].by_key
-        found = self._reading.now(tenant, lambda connection: connection.execute(query, (key,)).get, None)
-        if found is None:
-            return None
-        scope, body = found
-        return body if selection.scopes is None or scope in selection.scopes else None
+        found: list[Any] = self._reading.now(
+            tenant, lambda connection: connection.execute(query, (key,)).fetchall(), []
+        )
+        for scope, body in found:
+            if selection.scopes is None or scope in selection.scopes:
+                return cast("bytes", body)
+        return None
 
     async def _select(
         self, tenant: TenantId, selection: Selection, limit: int, after: tuple[int, str] | None
