@@ -1,6 +1,6 @@
 """The demo's world: two tenants of each type, people with different roles in different scopes. Their passwords are public."""
 
-from osteon.app.world import PersonSeed, RoleSeed, TenantSeed, World
+from osteon.app.world import Example, PersonSeed, RoleSeed, TenantSeed, World
 
 __all__ = ["world"]
 
@@ -48,5 +48,9 @@ world = World(
         small("atelier", "internal"),
         small("lab", "test"),
         small("bench", "test"),
-    )
+    ),
+    examples=(
+        Example("Create a project", "command", "create-project", {"name": "Harbour ledger"}),
+        Example("List projects", "query", "list-projects", {}),
+    ),
 )

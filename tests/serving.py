@@ -24,7 +24,7 @@ import pytest
 from demo.world import PASSWORD
 from ulid import ULID
 
-__all__ = ["PASSWORD", "ROOT", "Answer", "Client", "NotServing", "Server", "data", "new_key", "running", "serving", "world"]
+__all__ = ["PASSWORD", "PRODUCT", "ROOT", "Answer", "Client", "NotServing", "Server", "data", "environment", "new_key", "running", "serving", "world"]
 
 ROOT = Path(__file__).resolve().parent.parent
 UP = ("-m", "osteon.cli", "up")

@@ -1,7 +1,7 @@
 """Something to file, and the ports that read it, on a shelf in memory and on SQLite."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -103,6 +103,7 @@ def in_memory() -> World:
 
 def on_sqlite(folder: Path, tables: Sequence[Table] = TABLES, idle: int = 4) -> World:
     """A world in files below a folder, which may hold some already; readers have connections of their own."""
+    folder.mkdir(exist_ok=True)
     disk, ring, scheduler = SystemDisk(folder), keyring(), MemoryScheduler(fail)
     writing = Connections(disk, str(folder), ring, Settings(writable=True, connections=idle))
     reading = Connections(disk, str(folder), ring, Settings(connections=idle))
@@ -207,6 +208,3 @@ def a_project(number: int, scope: ScopeId = EU, *, order: int = 0, **columns: An
 def rows(*changes: RowChange) -> dict[str, RowChange | None]:
     """Rows by key."""
     return {row.key: row for row in changes}
-
-
-Make = Callable[[], World]

@@ -11,7 +11,7 @@ lines on its standard output, and ends when its input does.
 """
 
 import base64
-import os
+import contextlib
 import signal
 import sys
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from osteon.adapters.commitlog import KnownPlace
 from osteon.adapters.commitlog.journal import LogTail
 from osteon.adapters.keyfile.keyring import KeyfileKeyring
 from osteon.adapters.sqlite import Connections, Settings, SqliteFiling
@@ -32,7 +33,6 @@ from osteon.engine import Projection, tables
 __all__ = ["main"]
 
 _CHUNK = 200
-_NICE = 5
 
 
 def main() -> int:
@@ -40,7 +40,6 @@ def main() -> int:
     # The terminal sends its signals to the whole group; the drain ends by its pipe, behind the server.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.nice(_NICE)
     configure_logs()
     lines = _lines()
     first = next(lines)
@@ -50,11 +49,14 @@ def main() -> int:
     filing = SqliteFiling(Connections(disk, first["data"], keyring, Settings(writable=True)), tables(product))
     projection = Projection(product, filing, keyring)
     tail = LogTail(disk, "log")
+    known = KnownPlace(disk, "log")
     for line in lines:
         if "settle" in line:
             _say({"settled": tail.segment if filing.settle() else 0})
         else:
             _drain(tail, projection, line["durable"])
+            known.move(tail.place)
+    known.close()
     filing.close()
     return 0
 
@@ -80,4 +82,6 @@ def _say(what: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # A server that died takes no more answers; the next one starts a drain of its own.
+    with contextlib.suppress(BrokenPipeError):
+        sys.exit(main())

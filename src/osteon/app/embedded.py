@@ -5,11 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-import structlog
-
 from osteon.adapters.argon2.passwords import Argon2Passwords
-from osteon.adapters.commitlog import CommitLog
+from osteon.adapters.commitlog import CommitLog, known_place
 from osteon.adapters.commitlog.journal import LogJournal
 from osteon.adapters.jose.tokens import JoseTokens
 from osteon.adapters.keyfile.keyring import KeyfileKeyring, installation_key
@@ -24,13 +21,12 @@ from osteon.adapters.useragent.agents import UaParserAgents
 from osteon.app.drain_process import DrainProcess
 from osteon.app.pages import Pages
 from osteon.app.products import load_product
-from osteon.domain import Product
+from osteon.app.wiring import report_policy_fault, rulebook
 from osteon.engine import Engine, Ports, tables
 from osteon.gateway import Gateway
 from osteon.model import HOUSE, OsteonError
-from osteon.ports.policies import Question, Rulebook
 
-__all__ = ["Embedded", "NotDrained", "rulebook"]
+__all__ = ["Embedded", "NotDrained"]
 
 _LOG = "log"
 _THREADS = 4
@@ -71,7 +67,7 @@ class Embedded(NamedTuple):
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         disk, entropy, clock = SystemDisk(data), SystemEntropy(), SystemClock()
         scheduler = SystemScheduler(failed, _THREADS)
-        log = CommitLog.recover(disk, _LOG)
+        log = CommitLog.recover(disk, _LOG, known=known_place(disk, _LOG))
         installation = installation_key(disk, entropy)
         keyring = KeyfileKeyring(disk, entropy, installation)
         keyring.create(HOUSE)
@@ -108,7 +104,7 @@ class Embedded(NamedTuple):
         )
         engine = Engine(product, ports)
         await engine.start()
-        policies = RegoPolicies(rulebook(product), _report)
+        policies = RegoPolicies(rulebook(product), report_policy_fault)
         agents = UaParserAgents()
         gateway = Gateway(engine, policies, agents, Pages(engine, domain), domain)
         scheduler.spawn(_upkeep(journal, agents, scheduler), "upkeep")
@@ -120,17 +116,6 @@ class Embedded(NamedTuple):
         self.connections.close()
         self.scheduler.close()
         self.log.close()
-
-
-def rulebook(product: Product) -> Rulebook:
-    """Who may do what in a product, as the policies are given it."""
-    roles = {role: {"policies": policies} for role, policies in product.role_policies().items()}
-    data = {"roles": roles, "policies": product.policies(), "guests": product.guests()}
-    return msgspec.convert(data, Rulebook)
-
-
-def _report(question: Question, fault: BaseException) -> None:
-    structlog.get_logger("osteon.policies").error("a policy failed", type=question.type, fault=str(fault)[:500])
 
 
 async def _upkeep(journal: LogJournal, agents: UaParserAgents, scheduler: SystemScheduler) -> None:

@@ -167,7 +167,7 @@ class _Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value))
-        key = name.decode("latin-1").lower()
+        key = _NAMES.get(name) or name.decode("latin-1").lower()
         if key in self._headers and key in _ONCE:
             raise _Malformed(key)
         self._headers[key] = value.decode("latin-1")
@@ -328,5 +328,19 @@ class _Malformed(Exception):
     """Raised inside the parser to end it."""
 
 
+# What clients send again and again, in the spellings that they use.
+_NAMES = {
+    spelling.encode(): name
+    for name in (
+        "host",
+        "authorization",
+        "content-type",
+        "content-length",
+        "idempotency-key",
+        "osteon-scope",
+        "user-agent",
+    )
+    for spelling in (name, name.title())
+}
 _ONCE = frozenset({"host", "content-length", "authorization", "idempotency-key", "osteon-scope", "content-type"})
 _STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}

@@ -1,8 +1,8 @@
 """An installation's files, read from outside: beside a running server, or while none runs.
 
-Nothing is written and no lock is taken; the keys come from the key files. What is durable stands in the histories, in the
-log, or for a while in both: first is read how far the histories are, then what the log has behind that, then the histories
-themselves. So whatever is filed or retired in between, each entry is found once.
+Nothing is written and no lock is taken; the keys come from the key files. What is durable stands in the histories, in
+the log, or for a while in both: first is read how far the histories are, then what the log has behind that, then the
+histories themselves. So whatever is filed or retired in between, each entry is found once.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import apsw
 import msgspec
 
-from osteon.adapters.commitlog import Damaged, Retired
+from osteon.adapters.commitlog import Retired
 from osteon.adapters.keyfile.keyring import KeyfileKeyring, installation_key
 from osteon.adapters.sqlite import Connections, Settings, SqliteHistory, SqliteViews
 from osteon.adapters.system.disk import SystemDisk
@@ -79,7 +79,7 @@ class UnreadableEntry(OsteonError):
 
 
 class Chain(NamedTuple):
-    """What is numbered and chained in itself: the entries of a partition; a tenant's access log, whose partition is 0."""
+    """What is numbered and chained in itself: the entries of a partition; an access log, whose partition is 0."""
 
     tenant: TenantId
     kind: int
@@ -252,14 +252,15 @@ class Inspection:
         """The entries of all tenants that become durable from now on; never ends. Errors as for `entries`."""
         while True:
             try:
-                found = self._onlooker.arrived()
+                found = self._onlooker.arrived(self._is_news)
             except (Retired, FileNotFoundError):
                 async for entry in self._missed():
                     yield entry
                 continue
             for record, stored in found:
-                if record.kind == ENTRY and record.position.sequence > self._passed.get(Chain.of(record), 0):
-                    yield self._followed(Chain.of(record), record.position.sequence, stored)
+                yield self._followed(Chain.of(record), record.position.sequence, stored)
+            if self._onlooker.fault is not None:
+                raise self._onlooker.fault
             # A frame that is being written is soon whole; what stays broken waits for the next start of the server.
             await asyncio.sleep(POLL if found or not self._onlooker.stirs() else DOUBT)
 
@@ -317,24 +318,26 @@ class Inspection:
     def _read_log(self) -> None:
         self._onlooker.close()
         self._onlooker = Onlooker(self._disk, LOG)
-        try:
-            for record, stored in self._onlooker.arrived():
-                progress, position = self.filed_to(record.tenant), record.position
-                filed = progress.sequences.get(position.partition, 0) if record.kind == ENTRY else progress.accesses
-                if record.kind in (ENTRY, ACCESS) and position.sequence > filed:
-                    self._unfiled.setdefault(Chain.of(record), []).append((position.sequence, stored))
-        except (Damaged, MalformedRecord) as fault:
-            self.faults.append(fault)
+        for record, stored in self._onlooker.arrived(self._is_unfiled):
+            self._unfiled.setdefault(Chain.of(record), []).append((record.position.sequence, stored))
+        if self._onlooker.fault is not None:
+            self.faults.append(self._onlooker.fault)
+
+    def _is_unfiled(self, record: Record) -> bool:
+        progress, position = self.filed_to(record.tenant), record.position
+        filed = progress.sequences.get(position.partition, 0) if record.kind == ENTRY else progress.accesses
+        return record.kind in (ENTRY, ACCESS) and position.sequence > filed
 
     async def _missed(self) -> AsyncIterator[Entry]:
         """Whoever follows was too slow, and the log has gone on without him: the history has it."""
         passed = dict(self._passed)
         await self._look()
-        for chain, last in self._passed.items():
+        for chain in list(self._passed):
             async for entry in self.entries(chain.tenant, chain.partition, passed.get(chain, 0)):
-                if entry.position.sequence > last:
-                    self._pass(chain, entry.position.sequence)
                 yield entry
+
+    def _is_news(self, record: Record) -> bool:
+        return record.kind == ENTRY and record.position.sequence > self._passed.get(Chain.of(record), 0)
 
     def _followed(self, chain: Chain, sequence: int, stored: bytes) -> Entry:
         entry = self._opened(chain, sequence, stored)

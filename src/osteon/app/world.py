@@ -6,7 +6,7 @@ by the administrators of the tenants.
 
 import asyncio
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -27,7 +27,9 @@ from osteon.model import HOUSE, AccountId, Identifier, InvocationId, OsteonError
 from osteon.modules.tenancy import EnterTenant
 from osteon.ports.inbox import Delivery
 
-__all__ = ["PersonSeed", "RoleSeed", "TenantSeed", "World", "begin_world", "is_new", "populate", "scope_at"]
+__all__ = ["Example", "PersonSeed", "RoleSeed", "TenantSeed", "World", "begin_world", "is_new", "populate", "scope_at"]
+
+_ATTEMPTS = 20
 
 
 class RoleSeed(NamedTuple):
@@ -56,10 +58,20 @@ class TenantSeed(NamedTuple):
     scopes: tuple[tuple[str, ...], ...] = ()
 
 
+class Example(NamedTuple):
+    """Something to try: the first page shows it as a line to copy."""
+
+    title: str
+    kind: Literal["command", "query"]
+    type: str
+    fields: dict[str, Any]
+
+
 class World(NamedTuple):
     """Everything to begin with; the first tenant is `house`. Its passwords are known: it is served on loopback only."""
 
     tenants: tuple[TenantSeed, ...]
+    examples: tuple[Example, ...] = ()
 
     @property
     def house(self) -> TenantSeed:
@@ -173,6 +185,11 @@ class _Client:
             headers["osteon-scope"] = within
         request = Request("POST", self._host, f"/commands/{type}", headers, msgspec.json.encode(fields))
         response = await self._gateway(request)
+        # Under the same key, so that nothing is made twice.
+        for _ in range(_ATTEMPTS):
+            if response.status != 503:
+                break
+            response = await self._gateway(request)
         if response.status != 200:
             raise SeedFailed(f"'{type}' was answered {response.status}: {response.body.decode()}")
         return msgspec.json.decode(response.body)["answer"]

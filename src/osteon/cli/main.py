@@ -4,18 +4,41 @@ import argparse
 from collections.abc import Sequence
 
 from osteon.app.logs import configure_logs
-from osteon.cli import schemas, up
+from osteon.cli import journal, schemas, tenants, up, views
+from osteon.cli.inspecting import complain
+from osteon.model import OsteonError
 
 __all__ = ["main"]
+
+EXAMPLES = """examples:
+  osteon up demo.main:product --data shop     serve a product
+  osteon tenants --data shop                  what is in its folder, whether it is served or not
+  osteon journal follow --data shop           what happens there
+
+'osteon COMMAND --help' tells more about each. What only reads never writes, and needs no server.
+"""
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="osteon", description="Runs and inspects an Osteon installation.")
+    parser = argparse.ArgumentParser(
+        prog="osteon",
+        description="Runs and inspects an Osteon installation.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    up.add_to(commands)
-    schemas.add_to(commands)
+    for command in (up, journal, views, tenants, schemas):
+        command.add_to(commands)
     options = parser.parse_args(arguments)
     configure_logs()
-    status: int = options.run(options)
+    try:
+        status: int = options.run(options)
+    except OsteonError as fault:
+        complain(str(fault))
+        return 1
+    except KeyboardInterrupt:
+        # Ending is what following waits for.
+        return 0 if getattr(options, "part", None) == "follow" else INTERRUPTED
     return status

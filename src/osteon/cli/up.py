@@ -1,13 +1,16 @@
 """`osteon up`: serves a product from a data folder."""
 
 import argparse
+import errno
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from osteon.app.inspection import remember_product
 from osteon.app.server import Options, Serving, serve
 from osteon.app.world import scope_at
+from osteon.cli.inspecting import complain
 
 __all__ = ["add_to"]
 
@@ -26,7 +29,18 @@ def add_to(commands: Any) -> None:  # noqa: ANN401
 def run(options: argparse.Namespace) -> int:
     """Serves until it is told to end."""
     say = _say_json if options.json else _say_plainly
-    return serve(Options(options.product, options.data, options.port, options.management_port), say)
+
+    def ready(serving: Serving) -> None:
+        remember_product(options.data, options.product)
+        say(serving)
+
+    try:
+        return serve(Options(options.product, options.data, options.port, options.management_port), ready)
+    except OSError as fault:
+        if fault.errno != errno.EADDRINUSE:
+            raise
+        complain("A port is taken already. Choose another with '--port' or '--management-port'; 0 is any free one.")
+        return 1
 
 
 def _say_json(serving: Serving) -> None:
@@ -60,19 +74,14 @@ def _described(serving: Serving) -> dict[str, Any]:
 
 def _people(serving: Serving) -> list[dict[str, Any]]:
     """The people whom the world began with; the roles of a tenant's first, its administrator, come with the tenant."""
-    engine = serving.embedded.engine
+    roots = {each.name: each.root for each in serving.embedded.engine.indexes.tenants.all()}
     people: list[dict[str, Any]] = []
     for tenant in serving.world.tenants if serving.world else ():
-        entry = engine.indexes.tenants.named(tenant.name)
-        assert entry is not None
+        root = roots[tenant.name]
         for person in tenant.people:
             roles = [
-                {
-                    "role": role.role,
-                    "scope": scope_at(entry.root, role.path),
-                    "path": " > ".join(("Global", *role.path)),
-                }
-                for role in person.roles
+                {"role": each.role, "scope": scope_at(root, each.path), "path": " > ".join(("Global", *each.path))}
+                for each in person.roles
             ]
             people.append({"tenant": tenant.name, "email": person.email, "password": person.password, "roles": roles})
     return people

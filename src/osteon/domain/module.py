@@ -16,11 +16,15 @@ Part = Decider[Any, Any, Any, Any, Any] | View[Any, Any, Any] | Reaction[Any] | 
 
 
 class Limit(NamedTuple):
-    """How often a command may be asked with the same value of one field, such as a log-in with one address."""
+    """How often a command may be asked with the same value of one field, such as a log-in with one address.
+
+    `rejected_per_minute` counts those that were rejected, apart from all: guessing is slower than using.
+    """
 
     command: type[Message]
     by: str
     per_minute: int
+    rejected_per_minute: int
 
 
 class Module:

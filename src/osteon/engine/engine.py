@@ -91,6 +91,7 @@ class Engine:
         Everything durable must be drained by now.
         """
         self.ports.scheduler.spawn(self.processor.run(), "processor")
+        self.ports.scheduler.spawn(self._breathe(), "inbox")
         self.ports.scheduler.spawn(self.recorder.run(), "access log")
         self.ports.scheduler.spawn(self.reactions.run(), "reactions")
         await self.open(HOUSE)
@@ -112,6 +113,12 @@ class Engine:
             read = await self.indexes.read(tenant)
             if self.processor.last_batch(tenant) == batch:
                 self.indexes.install(tenant, read)
+
+    async def _breathe(self) -> None:
+        """Lets commands in again that were held back while the drain was too far behind."""
+        while True:
+            await self.ports.clock.sleep(0.05)
+            self.inbox.pump()
 
     def _path(self, tenant: TenantId, scope: ScopeId) -> tuple[ScopeId, ...]:
         """Where a scope stands; a scope that is only being opened is its own root."""

@@ -25,7 +25,7 @@ class FairInbox:
         self._whole = whole
         self._waiting: dict[TenantId, deque[Delivery]] = {}
         self._count = 0
-        processor.when_room(self._pump)
+        processor.when_room(self.pump)
 
     @property
     def waiting(self) -> int:
@@ -45,7 +45,8 @@ class FairInbox:
         queue.append(delivery)
         self._count += 1
 
-    def _pump(self) -> None:
+    def pump(self) -> None:
+        """Gives the processor what it has room for: one command of each tenant in turn."""
         while self._count and self._processor.ready:
             tenant, queue = next(iter(self._waiting.items()))
             del self._waiting[tenant]

@@ -1,7 +1,7 @@
 """Indexes: views kept in the server's memory because something is decided by them; up to date before any reply leaves."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from osteon.domain import Index, Product, View
 from osteon.engine.processor import Committed
@@ -39,19 +39,23 @@ class Indexes:
     @property
     def tenants(self) -> Tenants:
         """All tenants: known from the tenant `house`."""
-        return cast("Tenants", self._of(HOUSE, Tenants))
+        found: Tenants = self._of(HOUSE, Tenants)
+        return found
 
     def scopes(self, tenant: TenantId) -> Scopes:
         """The tenant's scope tree."""
-        return cast("Scopes", self._of(tenant, Scopes))
+        found: Scopes = self._of(tenant, Scopes)
+        return found
 
     def grants(self, tenant: TenantId) -> Grants:
         """The roles held in the tenant."""
-        return cast("Grants", self._of(tenant, Grants))
+        found: Grants = self._of(tenant, Grants)
+        return found
 
     def sessions(self, tenant: TenantId) -> Sessions:
         """The tenant's sessions."""
-        return cast("Sessions", self._of(tenant, Sessions))
+        found: Sessions = self._of(tenant, Sessions)
+        return found
 
     def is_open(self, tenant: TenantId) -> bool:
         """Whether the tenant's indexes are filled."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from osteon.model import TenantId
+from osteon.model import TenantId, is_identifier
 from osteon.ports.inbox import Delivery, Reply
 
 __all__ = ["Entity", "Memory", "Settled", "TenantMemory", "Waiting"]
@@ -39,7 +39,7 @@ class Waiting:
     """A command in flight, and the duplicates of it that await its verdict."""
 
     fingerprint: str
-    followers: list[Delivery] = field(default_factory=list[Delivery])
+    followers: list[Delivery] | None = None
 
 
 @dataclass(slots=True)
@@ -83,10 +83,10 @@ class Memory:
         """How many entities and verdicts are kept now."""
         return len(self._entities), len(self._verdicts)
 
-    def keep_entity(self, tenant: TenantMemory, identifier: str, entity: Entity) -> None:
-        """Keeps an entity that was not kept before."""
-        tenant.entities[identifier] = entity
-        self._entities.append((tenant, identifier))
+    def keep_entity(self, tenant: TenantMemory, name: str, entity: Entity) -> None:
+        """Keeps an entity that was not kept before; `name` ends with its identifier, behind a slash."""
+        tenant.entities[name] = entity
+        self._entities.append((tenant, name))
 
     def keep_verdict(self, tenant: TenantMemory, key: str, settled: Settled) -> None:
         """Keeps a verdict in place of the waiting one."""
@@ -97,15 +97,15 @@ class Memory:
         """Lets go of what is beyond the bounds and in history, at most `steps` of each kind."""
         drained = self._drained()
         for _ in range(min(steps, len(self._entities) - self._entity_bound)):
-            tenant, identifier = self._entities[0]
-            entity = tenant.entities[identifier]
+            tenant, name = self._entities[0]
+            entity = tenant.entities[name]
             if entity.in_flight or entity.batch > drained:
                 # Still needed or not yet in history: it goes to the back, and what follows has its turn.
                 self._entities.rotate(-1)
                 continue
             self._entities.popleft()
-            del tenant.entities[identifier]
-            tenant.entity_floor = max(tenant.entity_floor, identifier)
+            del tenant.entities[name]
+            tenant.entity_floor = max(tenant.entity_floor, name.rpartition("/")[2])
         for _ in range(min(steps, len(self._verdicts) - self._verdict_bound)):
             tenant, key = self._verdicts[0]
             settled = tenant.verdicts[key]
@@ -114,4 +114,7 @@ class Memory:
                 continue
             self._verdicts.popleft()
             del tenant.verdicts[key]
-            tenant.external_floor = max(tenant.external_floor, key.rpartition("/")[2])
+            external = key.rpartition("/")[2]
+            # Any other key is looked up in history always; one that sorts behind all ULIDs would send all others there.
+            if is_identifier(external):
+                tenant.external_floor = max(tenant.external_floor, external)

@@ -15,7 +15,7 @@ import structlog
 from osteon.domain import Accepted, Decider, Decision, Product, Rejected
 from osteon.engine.memory import Entity, Memory, Settled, TenantMemory, Waiting
 from osteon.engine.partition import PARTITIONS, partition_of
-from osteon.messages import Correlation, Entry, Position, Recorded, Verdict, wire_name
+from osteon.messages import Correlation, Entry, Position, Recorded, Verdict
 from osteon.model import Identifiers, MessageId, Problem, TenantId, answer_json, decoder, is_identifier, record_json
 from osteon.ports.clock import Clock
 from osteon.ports.history import History
@@ -36,11 +36,12 @@ _UNEXPECTED = Problem(key="unexpected", retryable=True)
 
 
 class Limits(NamedTuple):
-    """Bounds of the processor: entities and verdicts in memory, commands in a batch."""
+    """Bounds of the processor: entities and verdicts in memory, commands in a batch, entries that the drain may be behind."""
 
     entities: int = 50_000
     verdicts: int = 20_000
     batch: int = 256
+    lag: int = 50_000
 
 
 class Committed(NamedTuple):
@@ -90,6 +91,7 @@ class Processor:
     ) -> None:
         """Puts a processor together; `start` runs it."""
         self._product = product
+        self._names: dict[type[Any], str] = {message.type: message.name for message in product.catalogue}
         self._journal = journal
         self._history = history
         self._replies = replies
@@ -101,6 +103,8 @@ class Processor:
         self._memory = Memory(drained, self._limits.entities, self._limits.verdicts)
         self._tenants: dict[TenantId, TenantMemory] = {}
         self._cold: dict[tuple[TenantId, str], deque[Delivery]] = {}
+        self._undrained: deque[tuple[int, int]] = deque()
+        self._lag = 0
         self._open: list[_Pending] = []
         self._extra: list[Draft] = []
         self._work = asyncio.Event()
@@ -116,8 +120,16 @@ class Processor:
 
     @property
     def ready(self) -> bool:
-        """Whether another command fits into the batch that is being filled."""
-        return len(self._open) < self._limits.batch
+        """Whether another command fits into the batch that is being filled, and the drain is not too far behind."""
+        return len(self._open) < self._limits.batch and self.lag <= self._limits.lag
+
+    @property
+    def lag(self) -> int:
+        """How many durable entries are not in history and views yet."""
+        drained = self._drained()
+        while self._undrained and self._undrained[0][0] <= drained:
+            self._lag -= self._undrained.popleft()[1]
+        return self._lag
 
     def follow_with(self, follower: Follower) -> None:
         """Tells `follower` of every durable batch from now on, in the order in which followers were added."""
@@ -180,12 +192,13 @@ class Processor:
     def take(self, delivery: Delivery) -> None:
         """Decides a command now, or as soon as its tenant and its entity are in memory."""
         tenant = self._tenants.get(delivery.context.tenant)
-        place = (delivery.context.tenant, delivery.entity)
+        name = self._name(delivery)
+        place = (delivery.context.tenant, name)
         queue = self._cold.get(place)
         if queue is not None:
             queue.append(delivery)
-        elif tenant is not None and self._is_warm(tenant, delivery):
-            self._decide(tenant, delivery)
+        elif tenant is not None and self._is_warm(tenant, name, delivery):
+            self._decide(tenant, name, delivery)
         else:
             self._cold[place] = deque([delivery])
             self._scheduler.spawn(self._warm(place), "warm")
@@ -198,13 +211,17 @@ class Processor:
             while self._open or self._extra:
                 await self._commit()
 
-    def _is_warm(self, tenant: TenantMemory, delivery: Delivery) -> bool:
+    def _name(self, delivery: Delivery) -> str:
+        """The entity's name in memory: clients draw identifiers, so two kinds of entities may have the same."""
+        return f"{self._product.deciders[type(delivery.command)].entity}/{delivery.entity}"
+
+    def _is_warm(self, tenant: TenantMemory, name: str, delivery: Delivery) -> bool:
         """Whether memory alone can tell the entity's state and whether the key was used."""
-        entity = tenant.entities.get(delivery.entity)
+        entity = tenant.entities.get(name)
         if entity is None:
             if delivery.entity <= tenant.entity_floor:
                 return False
-            self._memory.keep_entity(tenant, delivery.entity, Entity())
+            self._memory.keep_entity(tenant, name, Entity())
             return True
         if f"{delivery.entity}/{delivery.key}" in tenant.verdicts:
             return True
@@ -214,30 +231,36 @@ class Processor:
     async def _warm(self, place: tuple[TenantId, str]) -> None:
         """Brings an entity, and the verdicts of the keys that wait for it, into memory; then decides what waited."""
         queue = self._cold[place]
+        entity = Entity()
         try:
             tenant = await self.open_tenant(place[0])
-            if place[1] not in tenant.entities:
-                await self._load(tenant, queue[0])
+            entity = await self._load(tenant, place[1], queue[0])
+            # Memory is not to let go of it again while verdicts are looked up.
+            entity.in_flight += 1
             while queue:
-                delivery = queue[0]
-                await self._recall(tenant, delivery)
-                queue.popleft()
-                self._decide(tenant, delivery)
+                await self._recall(tenant, queue[0])
+                self._decide(tenant, place[1], queue.popleft())
         except Exception:
             self._log.exception("loading an entity failed", tenant=place[0], entity=place[1])
             for delivery in queue:
                 self._refuse(delivery, _UNAVAILABLE)
         finally:
+            entity.in_flight -= 1
             del self._cold[place]
 
-    async def _load(self, tenant: TenantMemory, delivery: Delivery) -> None:
+    async def _load(self, tenant: TenantMemory, name: str, delivery: Delivery) -> Entity:
+        known = tenant.entities.get(name)
+        if known is not None:
+            return known
         decider = self._product.deciders[type(delivery.command)]
         state: Any = None
         if delivery.entity <= tenant.entity_floor:
             for entry in await self._history.entity(tenant.tenant, delivery.entity):
-                for event in entry.events:
+                for event in entry.events if entry.entity_type == decider.entity else ():
                     state = decider.fold(state, self._product.catalogue[event.type].decoder.decode(event.body))
-        self._memory.keep_entity(tenant, delivery.entity, Entity(state))
+        entity = Entity(state)
+        self._memory.keep_entity(tenant, name, entity)
+        return entity
 
     async def _recall(self, tenant: TenantMemory, delivery: Delivery) -> None:
         """Brings a verdict recorded long ago back into memory."""
@@ -248,7 +271,7 @@ class Processor:
         if entry is not None and verdict_key not in tenant.verdicts:
             self._memory.keep_verdict(tenant, verdict_key, Settled(entry.fingerprint, _reply(entry), 0))
 
-    def _decide(self, tenant: TenantMemory, delivery: Delivery) -> None:
+    def _decide(self, tenant: TenantMemory, name: str, delivery: Delivery) -> None:
         verdict_key = f"{delivery.entity}/{delivery.key}"
         known = tenant.verdicts.get(verdict_key)
         if known is not None:
@@ -257,15 +280,20 @@ class Processor:
             self._refuse(delivery, _EXPIRED)
         else:
             decider = self._product.deciders[type(delivery.command)]
-            entity = tenant.entities[delivery.entity]
+            entity = tenant.entities[name]
             verdict, decision = self._verdict(decider, entity.state, delivery)
-            self._record(tenant, delivery, verdict_key, decider, entity, verdict, decision)
+            try:
+                self._record(tenant, delivery, verdict_key, decider, entity, verdict, decision)
+            except Exception:
+                # Not even the fault can be recorded, such as when the command holds a secret.
+                self._log.exception("nothing was recorded", entity=name, invocation=delivery.context.trace.current)
+                self._refuse(delivery, _UNEXPECTED)
 
     def _answer_again(self, known: Settled | Waiting, delivery: Delivery) -> None:
         if known.fingerprint != delivery.fingerprint:
             self._refuse(delivery, _REUSED)
         elif isinstance(known, Waiting):
-            known.followers.append(delivery)
+            known.followers = [*(known.followers or ()), delivery]
         else:
             self._replies.deliver(delivery.context.trace.current, known.reply._replace(replayed=True))
 
@@ -280,7 +308,7 @@ class Processor:
         try:
             decision = self._ask(decider, command, state, delivery)
         except Exception:
-            self._log.exception("deciding failed", command=wire_name(type(command)), invocation=context.trace.current)
+            self._log.exception("deciding failed", command=self._names[type(command)], invocation=context.trace.current)
             return "faulted", Rejected(problem=_UNEXPECTED)
         return ("accepted" if isinstance(decision, Accepted) else "rejected"), decision
 
@@ -348,7 +376,7 @@ class Processor:
                 state = decider.fold(state, event)
                 body = msgspec.Raw(record_json(event))
                 recorded.append(
-                    Recorded(id=MessageId(self._identifiers.next()), type=wire_name(type(event)), body=body)
+                    Recorded(id=MessageId(self._identifiers.next()), type=self._names[type(event)], body=body)
                 )
             if decision.answer is not None:
                 answer = msgspec.Raw(answer_json(decision.answer))
@@ -363,7 +391,7 @@ class Processor:
             fingerprint=delivery.fingerprint,
             context=delivery.context,
             correlation=Correlation(id=message, originating=delivery.originating or message, parent=delivery.parent),
-            command=Recorded(id=message, type=wire_name(type(command)), body=msgspec.Raw(record_json(command))),
+            command=Recorded(id=message, type=self._names[type(command)], body=msgspec.Raw(record_json(command))),
             verdict=verdict,
             problem=problem,
             answer=answer,
@@ -383,12 +411,16 @@ class Processor:
             self._extra = extra + self._extra
             self._open = []
             await self._clock.sleep(0.05)
+            # No batch may follow by itself, and what waits in the inbox must not wait for one.
+            self._room()
         else:
             self._settle(number, batch)
 
     def _settle(self, number: int, batch: Sequence[_Pending]) -> None:
         """The batch is durable: indexes and reactions learn of it, then the replies leave."""
         self.committed_batch = number
+        self._undrained.append((number, len(batch)))
+        self._lag += len(batch)
         for pending in batch:
             pending.tenant.last_batch = number
             pending.tenant.durable_entries += 1
@@ -407,7 +439,7 @@ class Processor:
             settled = Settled(pending.delivery.fingerprint, pending.reply, number)
             self._memory.keep_verdict(pending.tenant, pending.verdict_key, settled)
         self._replies.deliver(pending.delivery.context.trace.current, pending.reply)
-        for follower in waiting.followers if isinstance(waiting, Waiting) else ():
+        for follower in waiting.followers or () if isinstance(waiting, Waiting) else ():
             self._replies.deliver(follower.context.trace.current, pending.reply._replace(replayed=True))
 
     def _undo(self, pendings: Sequence[_Pending]) -> None:
@@ -418,7 +450,7 @@ class Processor:
             pending.entity.in_flight -= 1
             waiting = pending.tenant.verdicts.pop(pending.verdict_key)
             self._refuse(pending.delivery, _UNAVAILABLE)
-            for follower in waiting.followers if isinstance(waiting, Waiting) else ():
+            for follower in waiting.followers or () if isinstance(waiting, Waiting) else ():
                 self._refuse(follower, _UNAVAILABLE)
 
     def _refuse(self, delivery: Delivery, problem: Problem) -> None:
@@ -433,5 +465,5 @@ def _reply(entry: Entry) -> Reply:
         answer=bytes(entry.answer),
         invocation=entry.context.trace.current,
         position=entry.position.token,
-        events=tuple((event.type, bytes(event.body)) for event in entry.events),
+        events=entry.events,
     )

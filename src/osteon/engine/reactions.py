@@ -7,6 +7,7 @@ has a verdict. After a start what follows the place is given again; the key of a
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -36,7 +37,8 @@ from osteon.ports.scheduler import Scheduler
 __all__ = ["ForbiddenTenant", "ReactionRunner", "service_account"]
 
 _LIFETIME = timedelta(hours=24)
-_ATTEMPTS = 6
+_FAULTS = 6
+_GROWTH = 4
 
 
 class ForbiddenTenant(OsteonError):
@@ -113,10 +115,16 @@ class ReactionRunner:
     def _react(
         self, module: Module, reaction: Reaction[Any], event: Any, happened: Happened, running: list[int]
     ) -> None:  # noqa: ANN401
-        context = happened.entry.context
-        for ordinal, ask in enumerate(reaction.react(event, context)):
-            key = f"{happened.correlation.id}/{reaction.name}/{ordinal}"
-            delivery = self._delivery(module, reaction, ask, happened, key)
+        try:
+            asked = [
+                self._delivery(module, reaction, ask, happened, f"{happened.correlation.id}/{reaction.name}/{ordinal}")
+                for ordinal, ask in enumerate(reaction.react(event, happened.entry.context))
+            ]
+        except Exception:
+            # One module's mistake must not end the process, nor end it again after each start.
+            self._log.exception("a reaction failed", reaction=reaction.name, cause=happened.correlation.id)
+            return
+        for delivery in asked:
             running[1] += 1
             self._scheduler.spawn(self._send(delivery, running), "reaction")
 
@@ -151,13 +159,16 @@ class ReactionRunner:
 
     async def _send(self, delivery: Delivery, running: list[int]) -> None:
         """Sends until there is a verdict that stands, with growing pauses."""
-        for attempt in range(_ATTEMPTS):
+        faults = 0
+        for attempt in count():
             reply = await self._ask(delivery)
+            faults += reply.verdict == "faulted"
             if reply.verdict in ("accepted", "rejected"):
                 break
-            await self._clock.sleep(0.1 * 4**attempt)
-        else:
-            self._log.error("a reaction gave up", command=wire_name(type(delivery.command)), key=delivery.key)
+            if faults == _FAULTS or (reply.problem is not None and reply.problem.key == "expired"):
+                self._log.error("a reaction gave up", command=wire_name(type(delivery.command)), key=delivery.key)
+                break
+            await self._clock.sleep(0.1 * 4 ** min(attempt, _GROWTH))
         running[1] -= 1
         self._move(running[0])
 

@@ -3,15 +3,13 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
-import msgspec
-
 from osteon.context import Authenticated, InvocationContext
 from osteon.domain import Browse, Change, EntityHistory, Find, Page, Product, Row
 from osteon.engine.indexes import Indexes
 from osteon.engine.place import Place, count_token
 from osteon.engine.processor import Processor
-from osteon.messages import Entry, Position, Query, wire_name
-from osteon.model import Refused, ScopeId, TenantId, answer_json, decoder, plain
+from osteon.messages import Entry, Position, Query, Recorded, wire_name
+from osteon.model import Refused, ScopeId, Sealed, TenantId, answer_json, decoder, plain
 from osteon.ports.drain import Drain
 from osteon.ports.edge import Edge
 from osteon.ports.history import History
@@ -141,8 +139,33 @@ class Reader:
         if not await self._is_within(decider.entity, entity, context):
             raise Refused(f"{self._product.module_of(decider)}.not-found")
         part = await self._history.changes(context.tenant, entity, _cursor(query.cursor), query.limit)
-        items = tuple(change for entry in part.entries for change in _changes_of(entry))
+        # Clients draw identifiers: another kind of entity may have the same, and its history is not asked for.
+        entries = [entry for entry in part.entries if entry.entity_type == decider.entity]
+        items = tuple(change for entry in entries for change in self._changes_of(entry))
         return Page(items=items, next=None if part.next is None else f"{part.next:x}")
+
+    def _changes_of(self, entry: Entry) -> list[Change]:
+        access = entry.context.access
+        behind = access.actor.on_behalf_of if isinstance(access, Authenticated) else None
+        return [
+            Change(
+                event=event.type,
+                data=self._data(event),
+                at=entry.context.at,
+                account=entry.context.account,
+                on_behalf_of=behind.account if behind else None,
+                invocation=entry.context.trace.current,
+                position=Position(*entry.position).token,
+            )
+            for event in entry.events
+        ]
+
+    def _data(self, recorded: Recorded) -> dict[str, Any]:
+        """The fields of an event as they are answered: without what is sealed."""
+        message = self._product.catalogue[recorded.type]
+        event = message.decoder.decode(recorded.body)
+        values = {wire: getattr(event, name) for name, wire in message.fields.items()}
+        return {wire: value for wire, value in values.items() if not isinstance(value, Sealed)}
 
     async def _is_within(self, entity_type: str, entity: str, context: InvocationContext) -> bool:
         """Whether an entity is visible from the scope: it has a row in one of its entity's views there."""
@@ -160,20 +183,3 @@ def _cursor(cursor: str | None) -> int:
         return int(cursor, 16) if cursor else 0
     except ValueError:
         raise Refused("invalid-cursor") from None
-
-
-def _changes_of(entry: Entry) -> list[Change]:
-    access = entry.context.access
-    behind = access.actor.on_behalf_of if isinstance(access, Authenticated) else None
-    return [
-        Change(
-            event=event.type,
-            data=msgspec.json.decode(event.body),
-            at=entry.context.at,
-            account=entry.context.account,
-            on_behalf_of=behind.account if behind else None,
-            invocation=entry.context.trace.current,
-            position=Position(*entry.position).token,
-        )
-        for event in entry.events
-    ]

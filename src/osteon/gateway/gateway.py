@@ -13,7 +13,7 @@ from osteon.context import Authorization, InvocationContext, Scope, Trace
 from osteon.engine import Engine, InvocationEdge, identifier_from, read_places
 from osteon.gateway.callers import Caller, Callers
 from osteon.gateway.exchange import Request, Response
-from osteon.gateway.limits import Buckets, Rate
+from osteon.gateway.limits import Buckets, Guard, Rate
 from osteon.gateway.problems import problem_body, problem_response, status_of
 from osteon.gateway.strict import Made, check_json, read_message
 from osteon.messages import Command, Message, MessageType, Query
@@ -26,7 +26,6 @@ from osteon.model import (
     Secret,
     answer_json,
     is_identifier,
-    plain,
     record_json,
 )
 from osteon.ports.agents import Agents
@@ -111,11 +110,8 @@ class Gateway:
         rates = rates or Rates()
         self._accounts = Buckets(rates.account, clock.monotonic)
         self._tenants = Buckets(rates.tenant, clock.monotonic)
-        self._guarded = {
-            command: (limit.by, Buckets(Rate(limit.per_minute / 60, limit.per_minute), clock.monotonic))
-            for module in engine.product.modules
-            for limit in module.limits
-            for command in (limit.command,)
+        self._guards = {
+            limit.command: Guard(limit, clock.monotonic) for module in engine.product.modules for limit in module.limits
         }
         self._rulings: dict[tuple[object, ...], Ruling] = {}
         self._secrets = {message.type: _secret_fields(message) for message in self._catalogue}
@@ -216,7 +212,9 @@ class Gateway:
         message = self._type(item.type, "command")
         key = _key(item.key)
         command = cast("Command[Any]", read_message(message, bytes(item.body), self._made(message, caller, key)))
-        self._guard(caller, command)
+        guard = self._guards.get(message.type)
+        if guard is not None:
+            guard.let_through(caller.tenant.tenant, command)
         context = self._context(caller, item, message, command, invocation, key)
         space = caller.key_space
         key = f"{space}/{key}" if space is not None else f"once-{invocation}/{key}"
@@ -235,7 +233,10 @@ class Gateway:
             self._engine.inbox.put(delivery)
         except Refused as refusal:
             self._engine.ports.replies.deliver(invocation, Reply(None, refusal.problem, b"null", invocation, None))
-        return self._outcome(command, await reply, edge)
+        replied = await reply
+        if guard is not None and replied.verdict == "rejected":
+            guard.rejected(caller.tenant.tenant, command)
+        return self._outcome(replied, edge)
 
     async def _query(self, caller: Caller, item: Item, invocation: InvocationId) -> Outcome:
         message = self._type(item.type, "query")
@@ -337,7 +338,7 @@ class Gateway:
         prepare = self._engine.product.preparing.get(type(command))
         return (command if prepare is None else await prepare.prepare(command, edge)), edge
 
-    def _outcome(self, command: Command[Any], reply: Reply, edge: InvocationEdge) -> Outcome:
+    def _outcome(self, reply: Reply, edge: InvocationEdge) -> Outcome:
         if reply.verdict != "accepted":
             problem = reply.problem or Problem(key="unexpected", retryable=True)
             self._count(problem)
@@ -349,11 +350,11 @@ class Gateway:
 
     def _present(self, reply: Reply, edge: InvocationEdge) -> bytes:
         """The answer: the recorded one, or what a module makes of the recorded event."""
-        for name, body in reply.events:
-            message = self._catalogue[name]
+        for event in reply.events:
+            message = self._catalogue[event.type]
             present = self._engine.product.presenting.get(message.type)
             if present is not None:
-                return answer_json(present.present(message.decoder.decode(body), edge))
+                return answer_json(present.present(message.decoder.decode(event.body), edge))
         return reply.answer
 
     def _fingerprint(self, context: InvocationContext, command: Command[Any], prepared: str) -> str:
@@ -380,14 +381,6 @@ class Gateway:
         tenant = caller.tenant.tenant
         if (account and not self._accounts.take(f"{tenant}/{account}")) or not self._tenants.take(tenant):
             raise Refused("too-many-requests", retryable=True)
-
-    def _guard(self, caller: Caller, command: Command[Any]) -> None:
-        """Limits attempts by what the module says: log-ins by the address given, not by where they come from."""
-        guarded = self._guarded.get(type(command))
-        if guarded is not None:
-            by, buckets = guarded
-            if not buckets.take(f"{caller.tenant.tenant}/{plain(getattr(command, by))}"):
-                raise Refused("too-many-requests", retryable=True)
 
     def _count(self, problem: Problem) -> None:
         self.refused[problem.key] = self.refused.get(problem.key, 0) + 1

@@ -1,9 +1,12 @@
 """Limits of rate: a bucket of tokens for each account, tenant, or whatever a limit counts by."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-__all__ = ["Buckets", "Rate"]
+from osteon.domain import Limit
+from osteon.model import Refused, plain
+
+__all__ = ["Buckets", "Guard", "Rate"]
 
 
 class Rate(NamedTuple):
@@ -46,3 +49,30 @@ class Buckets:
         level = min(self._rate.burst, known[0] + (now - known[1]) * self._rate.per_second)
         self._levels[name] = (level, now)
         return level, now
+
+
+class Guard:
+    """Limits how often a command is asked with one value of a field, and, apart, how often it is rejected with it."""
+
+    def __init__(self, limit: Limit, monotonic: Callable[[], float]) -> None:
+        """Guards the command of `limit`."""
+        self._by = limit.by
+        self._asked = Buckets(Rate(limit.per_minute / 60, limit.per_minute), monotonic)
+        self._rejected = Buckets(Rate(limit.rejected_per_minute / 60, limit.rejected_per_minute), monotonic)
+
+    def let_through(self, tenant: str, command: Any) -> None:  # noqa: ANN401
+        """Counts an attempt.
+
+        Raises:
+            Refused: With `too-many-requests`.
+        """
+        name = self._name(tenant, command)
+        if not self._rejected.holds(name) or not self._asked.take(name):
+            raise Refused("too-many-requests", retryable=True)
+
+    def rejected(self, tenant: str, command: Any) -> None:  # noqa: ANN401
+        """Counts an attempt that was rejected."""
+        self._rejected.take(self._name(tenant, command))
+
+    def _name(self, tenant: str, command: Any) -> str:  # noqa: ANN401
+        return f"{tenant}/{str(plain(getattr(command, self._by))).casefold()}"

@@ -26,7 +26,7 @@ _QUERY_HEADERS = ("InvocationKey", "Scope", "Action", "After")
 _ABOUT = """Commands ask for a change, queries for an answer; both by POST, with their fields as a JSON object.
 
 An `accepted` command is durable. Retried under the same `Idempotency-Key` it gets the recorded verdict, and nothing is
-done twice. A reply's `position`, sent as `Osteon-After` with a query, makes the query see at least what the reply tells of.
+done twice. A reply's `position`, sent as `Osteon-After` with a query, lets the query see at least what it tells.
 
 Whatever is refused or rejected is answered with a problem (RFC 9457), whose `key` the client has words for."""
 _ABOUT_BULK = "Every item has its own key, context, verdict and quota; the results come in the order of the items."

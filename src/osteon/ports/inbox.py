@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from typing import Any, NamedTuple, Protocol
 
 from osteon.context import InvocationContext
-from osteon.messages import Command, Verdict
+from osteon.messages import Command, Recorded, Verdict
 from osteon.model import Identifier, InvocationId, MessageId, Problem
 
 __all__ = ["Delivery", "Inbox", "Replies", "Reply"]
@@ -42,7 +42,7 @@ class Reply(NamedTuple):
         invocation: The invocation that was recorded: that of the first attempt.
         position: The position's token; None when nothing was recorded.
         replayed: Whether the verdict was recorded before.
-        events: The recorded events of an accepted command, as (wire name, JSON): present reads them.
+        events: The recorded events of an accepted command: present reads them.
     """
 
     verdict: Verdict | None
@@ -51,7 +51,7 @@ class Reply(NamedTuple):
     invocation: InvocationId
     position: str | None
     replayed: bool = False
-    events: tuple[tuple[str, bytes], ...] = ()
+    events: tuple[Recorded, ...] = ()
 
 
 class Inbox(Protocol):

@@ -15,6 +15,7 @@ from osteon.adapters.commitlog.errors import (
     UpkeepFailed,
 )
 from osteon.adapters.commitlog.frames import ORIGIN, Place
+from osteon.adapters.commitlog.known import KnownPlace, known_place
 from osteon.adapters.commitlog.log import SEGMENT_SIZE, CommitLog
 from osteon.adapters.commitlog.recovery import Recovery, Torn
 from osteon.adapters.commitlog.tail import Tail, oldest_place
@@ -25,6 +26,7 @@ __all__ = [
     "AppendFailed",
     "CommitLog",
     "Damaged",
+    "KnownPlace",
     "LogBroken",
     "LogClosed",
     "LogError",
@@ -35,5 +37,6 @@ __all__ = [
     "TooLarge",
     "Torn",
     "UpkeepFailed",
+    "known_place",
     "oldest_place",
 ]

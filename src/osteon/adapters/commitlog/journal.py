@@ -135,6 +135,11 @@ class LogTail:
         """The segment that is being read: those before it are done with."""
         return self._tail.place.segment
 
+    @property
+    def place(self) -> Place:
+        """Behind the last batch that was read."""
+        return self._tail.place
+
     def durable(self, place: tuple[int, int, int]) -> None:
         """The log is synced up to `place`."""
         self._until = Place(*place)

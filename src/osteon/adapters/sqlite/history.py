@@ -1,6 +1,7 @@
 """History on SQLite."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from osteon.adapters.sqlite.connection import Connection
@@ -14,13 +15,13 @@ from osteon.ports.scheduler import Scheduler
 
 __all__ = ["SqliteHistory"]
 
-FEW = 100
+FEW, PART = 100, 250
 SCANNED = 500
 
-RECORDED = "SELECT stored FROM journal WHERE entity = ? AND key = ? ORDER BY number DESC LIMIT 1"
-COUNT = "SELECT count(*) FROM (SELECT 1 FROM journal WHERE entity = ? LIMIT ?)"
+RECORDED = "SELECT stored FROM journal WHERE entity = ? AND key = ?"
 # Numbers first, rows after: else each row is sorted with its record.
-ENTITY = "SELECT stored FROM journal WHERE number IN (SELECT number FROM journal WHERE entity = ?) ORDER BY number"
+NUMBERS = "SELECT number FROM journal INDEXED BY journal_entity WHERE entity = ?"
+NUMBERED = "SELECT stored FROM journal WHERE number IN (SELECT value FROM json_each(?)) ORDER BY number"
 CHANGES = """SELECT position, stored FROM journal
     WHERE number IN (
         SELECT number FROM journal INDEXED BY journal_entity WHERE entity = ?1
@@ -55,13 +56,17 @@ class SqliteHistory:
         return None if found is None else self._entry(tenant, found)
 
     async def entity(self, tenant: TenantId, entity: str) -> Sequence[Entry]:
-        def load(connection: Connection) -> list[Entry]:
-            return [self._entry(tenant, stored) for (stored,) in _rows(connection, ENTITY, entity)]
+        def find(connection: Connection) -> list[int]:
+            return sorted(number for (number,) in _rows(connection, NUMBERS, entity))
 
-        count = self._reading.now(tenant, lambda connection: connection.execute(COUNT, (entity, FEW + 1)).get, 0)
-        if count <= FEW:
-            return self._reading.now(tenant, load, [])
-        return await self._reading.beside(tenant, load, [])
+        numbers: list[int] = await self._reading.briefly(tenant, find, [])
+        if len(numbers) <= FEW:
+            return self._reading.now(tenant, self._numbered(tenant, numbers), [])
+        # In parts, between which the loop has its turn: what decodes holds the interpreter's lock.
+        found: list[Entry] = []
+        for start in range(0, len(numbers), PART):
+            found += await self._reading.beside(tenant, self._numbered(tenant, numbers[start : start + PART]), [])
+        return found
 
     async def changes(self, tenant: TenantId, entity: str, after: int, limit: int) -> Slice:
         def load(connection: Connection) -> list[Any]:
@@ -94,6 +99,11 @@ class SqliteHistory:
             tenant, lambda connection: _rows(connection, SCAN, first, end, SCANNED), []
         )
         return [(Position(number >> 48, number & (1 << 48) - 1), stored) for number, stored in found]
+
+    def _numbered(self, tenant: TenantId, numbers: list[int]) -> Callable[[Connection], list[Entry]]:
+        """What loads the entries with those numbers."""
+        wanted = json.dumps(numbers)
+        return lambda connection: [self._entry(tenant, stored) for (stored,) in _rows(connection, NUMBERED, wanted)]
 
     def _slice(self, tenant: TenantId, found: Sequence[tuple[int, bytes]], limit: int) -> Slice:
         entries = [self._entry(tenant, stored) for _, stored in found[:limit]]

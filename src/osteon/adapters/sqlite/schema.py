@@ -25,7 +25,7 @@ TABLES = (
         invocation TEXT NOT NULL,
         earlier INTEGER,
         stored BLOB NOT NULL)""",
-    "CREATE INDEX journal_entity ON journal(entity, key)",
+    "CREATE UNIQUE INDEX journal_entity ON journal(entity, key)",
     "CREATE TABLE accounts(account TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE greatest(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE accesses(number INTEGER PRIMARY KEY, stored BLOB NOT NULL)",

@@ -36,5 +36,5 @@ identity = Module(
     ],
     grants={MEMBER: [LogOut], ADMINISTRATOR: [AddPerson, GetPerson, ListPeople]},
     guests=[LogIn, RefreshSession],
-    limits=[Limit(LogIn, by="email", per_minute=60)],
+    limits=[Limit(LogIn, by="email", per_minute=60, rejected_per_minute=20)],
 )
