@@ -59,7 +59,7 @@ class Answer(NamedTuple):
     status: int
     body: bytes
 
-    def json(self) -> Any:  # noqa: ANN401 (the wire holds anything)
+    def json(self) -> Any:
         """Give the body decoded."""
         return msgspec.json.decode(self.body)
 

@@ -11,7 +11,7 @@ GLOBAL_SCOPES = (("EU",), ("EU", "France"), ("US",))
 
 def person(tenant: str, name: str, *roles: RoleSeed, locale: str = "en") -> PersonSeed:
     """A person of a tenant, with an address made from the first name."""
-    return PersonSeed(f"{name.split()[0].lower()}@{tenant}.example", name, PASSWORD, roles, locale)
+    return PersonSeed(f"{name.split(maxsplit=1)[0].lower()}@{tenant}.example", name, PASSWORD, roles, locale)
 
 
 def customer(name: str, *people: PersonSeed) -> TenantSeed:

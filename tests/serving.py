@@ -21,10 +21,25 @@ from threading import Thread
 from typing import Any, NamedTuple
 
 import pytest
-from demo.world import PASSWORD
 from ulid import ULID
 
-__all__ = ["PASSWORD", "PRODUCT", "ROOT", "Answer", "Client", "NotServing", "Server", "data", "environment", "new_key", "running", "serving", "world"]
+from demo.world import PASSWORD
+
+__all__ = [
+    "PASSWORD",
+    "PRODUCT",
+    "ROOT",
+    "Answer",
+    "Client",
+    "NotServing",
+    "Server",
+    "data",
+    "environment",
+    "new_key",
+    "running",
+    "serving",
+    "world",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 UP = ("-m", "osteon.cli", "up")
@@ -194,12 +209,12 @@ class Answer(NamedTuple):
     raw: bytes
 
     @property
-    def body(self) -> Any:  # noqa: ANN401
+    def body(self) -> Any:
         """The body, as JSON."""
         return json.loads(self.raw)
 
     @property
-    def answer(self) -> Any:  # noqa: ANN401
+    def answer(self) -> Any:
         """The answer of what must have been accepted or answered."""
         assert self.status == 200, self.raw
         return self.body["answer"]
@@ -323,10 +338,9 @@ def data(world: Path) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def serving(world: Path) -> Iterator[Server]:
     """A server of the demo's world, for all tests that only ask it something."""
-    with tempfile.TemporaryDirectory() as folder:
-        with running(Path(shutil.copytree(world, Path(folder) / "data"))) as server:
-            yield server
-            assert server.stop() in {0, 143}
+    with tempfile.TemporaryDirectory() as folder, running(Path(shutil.copytree(world, Path(folder) / "data"))) as server:
+        yield server
+        assert server.stop() in {0, 143}
 
 
 def new_key() -> str:

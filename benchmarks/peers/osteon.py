@@ -226,7 +226,7 @@ class _Administrator:
             answer = self._sender.send(enter.filled(key=fresh(), note=""))
         self._headers = {"Host": self._host, "Authorization": f"Bearer {answer.json()['answer']['accessToken']}"}
 
-    def command(self, type: str, /, scope: str | None = None, **fields: str) -> Any:  # noqa: ANN401 (the wire holds anything)
+    def command(self, type: str, /, scope: str | None = None, **fields: str) -> Any:
         """The answer to a command that must be accepted."""
         headers = {**self._headers, "Idempotency-Key": fresh()} | ({"Osteon-Scope": scope} if scope else {})
         return self._sender.expect(Ask("POST", f"/commands/{type}", headers, body(fields))).json()["answer"]

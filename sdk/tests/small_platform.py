@@ -113,7 +113,7 @@ class SmallPlatform:
         self._verdicts[place] = print_, outcome
         return outcome
 
-    def _accepted(self, answer: Any) -> Json:  # noqa: ANN401
+    def _accepted(self, answer: Any) -> Json:
         position = str(next(self._numbers))
         return {"status": 200, "verdict": "accepted", "answer": answer, "invocation": new_id(), "position": position}
 

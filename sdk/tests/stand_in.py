@@ -64,7 +64,7 @@ class Watch:
         return Patience(deadline=deadline, now=self.now, rest=self.rest, chance=lambda: 1.0)
 
 
-def accepted(answer: Any = None, position: str = "", headers: Mapping[str, str] | None = None) -> Response:  # noqa: ANN401
+def accepted(answer: Any = None, position: str = "", headers: Mapping[str, str] | None = None) -> Response:
     """The response to an accepted command or an answered query."""
     body = {"verdict": "accepted", "answer": answer, "invocation": "01J0INVOCATION", "position": position}
     return Response(
@@ -74,7 +74,7 @@ def accepted(answer: Any = None, position: str = "", headers: Mapping[str, str] 
     )
 
 
-def refused(status: int, key: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> Response:  # noqa: ANN401
+def refused(status: int, key: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> Response:
     """The response that carries a problem."""
     return Response(
         status=status,
@@ -83,7 +83,7 @@ def refused(status: int, key: str, *, headers: Mapping[str, str] | None = None, 
     )
 
 
-def problem(status: int, key: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+def problem(status: int, key: str, **more: Any) -> dict[str, Any]:
     """A problem as the platform writes it."""
     return {
         "type": f"/problems/{key}",
@@ -103,7 +103,7 @@ def bulk(*items: Mapping[str, Any]) -> Response:
     )
 
 
-def item(answer: Any = None, position: str = "", *, replayed: bool = False) -> dict[str, Any]:  # noqa: ANN401
+def item(answer: Any = None, position: str = "", *, replayed: bool = False) -> dict[str, Any]:
     """An accepted item of a bulk."""
     return {
         "status": 200,

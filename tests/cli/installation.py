@@ -1,10 +1,12 @@
 """An installation for the CLI to look at: made by the real server, then left, killed or tampered with."""
 
+import asyncio
 import json
+import os
 import shutil
+import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,20 +17,23 @@ from osteon.adapters.sqlite import Connections, Settings
 from osteon.adapters.sqlite.connection import Connection
 from osteon.adapters.system.disk import SystemDisk
 from osteon.adapters.system.entropy import SystemEntropy
+from osteon.app.inspection import Inspection
 from osteon.cli import main
-from osteon.model import Identifier, TenantId
-from tests.serving import Answer, Client, Server, environment, running
+from osteon.model import TenantId
+from tests.serving import Client, Server, new_key, running
 
 __all__ = [
+    "ALICE",
     "Left",
     "Osteon",
     "Ran",
-    "children",
+    "connected",
+    "copied",
     "keyring_of",
     "left",
     "osteon",
-    "process",
-    "tampered",
+    "serving_data",
+    "stop_drain",
 ]
 
 ALICE = "alice@acme.example"
@@ -47,7 +52,7 @@ class Ran(NamedTuple):
         return [json.loads(line) for line in self.said.splitlines()]
 
     @property
-    def value(self) -> Any:  # noqa: ANN401
+    def value(self) -> Any:
         """What it said, as one JSON value."""
         return json.loads(self.said)
 
@@ -56,22 +61,24 @@ Osteon = Callable[..., Ran]
 
 
 class Left(NamedTuple):
-    """A data folder after its server was killed while the drain stood still, and what had been acknowledged."""
+    """A data folder whose server was killed while its drain stood still.
+
+    Attributes:
+        acknowledged: The invocations and positions of the accepted commands of `acme`, the last five in the log alone.
+        project: A project with several entries, the first and the last of them on either side.
+    """
 
     data: Path
-    tenant: str
-    filed: list[dict[str, Any]]
-    """The bodies of accepted commands that were filed."""
-    unfiled: list[dict[str, Any]]
-    """Those that only the log has."""
+    tenant: TenantId
+    acknowledged: list[tuple[str, str]]
     project: str
 
 
 @pytest.fixture
 def osteon(capsys: pytest.CaptureFixture[str]) -> Osteon:
-    """Runs the command in this process."""
+    """Runs a command in this process."""
 
-    def run(*arguments: str | Path) -> Ran:
+    def run(*arguments: str | Path | int) -> Ran:
         capsys.readouterr()
         status = main([str(each) for each in arguments])
         return Ran(status, *capsys.readouterr())
@@ -80,21 +87,99 @@ def osteon(capsys: pytest.CaptureFixture[str]) -> Osteon:
 
 
 @pytest.fixture(scope="session")
-def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
-    """An installation that was killed; nobody may change it."""
+def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
+    """An installation that was killed; whoever changes it changes a copy."""
     data = tmp_path_factory.mktemp("left") / "data"
     with running(data) as server:
         alice = server.client("acme", ALICE)
-        project, filed = make_projects(alice, 12)
-        alice.query("list-projects", after=filed[-1]["position"])
-        alice.query("list-projects", after=alice.query("list-projects").body["position"])
-        await_blocks(data)
-        for child in children(server):
-            subprocess.run(["kill", "-STOP", str(child)], check=True)
-        _, unfiled = make_projects(alice, 5)
+        project = new_key()
+        acknowledged = [accepted(alice, "create-project", project=project, name="Bone")]
+        while not has_blocks(data):
+            acknowledged.append(accepted(alice, "create-project", project=new_key(), name="Marrow"))
+            assert alice.query("list-projects", after=acknowledged[-1][1]).status == 200
+        stop_drain(server)
+        acknowledged += [accepted(alice, "rename-project", project=project, name=f"Bone {each}") for each in range(5)]
+        drain = children_of(server.pid)
         server.process.kill()
-        for child in children_of(server.pid):
-            subprocess.run(["kill", "-KILL", str(child)], check=True)
+        for child in drain:
+            os.kill(child, signal.SIGKILL)
         server.ended()
-    tenant = next(each for each in data.joinpath("tenants").iterdir() if each.name in unfiled[0]["tenant"])
-    yield Left(data, tenant.name, filed, unfiled, project)
+    return Left(data, asyncio.run(tenant_of(data)), acknowledged, project)
+
+
+@pytest.fixture
+def serving_data(serving: Server) -> Path:
+    """The data folder of the shared server."""
+    arguments = serving.process.args
+    assert isinstance(arguments, list)
+    return Path(arguments[arguments.index("--data") + 1])
+
+
+def copied(left: Left, folder: Path) -> Path:
+    """A copy of the installation to tamper with."""
+    target = folder / "data"
+    shutil.copytree(left.data, target, ignore=shutil.ignore_patterns("spare-*"), copy_function=copy_sparsely)
+    return target
+
+
+def connected(data: Path, tenant: TenantId) -> Connection:
+    """A connection that may write to a tenant's file; to be closed."""
+    disk = SystemDisk(data)
+    connection = Connections(disk, str(data), keyring_of(data), Settings(writable=True)).take(tenant)
+    assert connection is not None
+    return connection
+
+
+def keyring_of(data: Path) -> KeyfileKeyring:
+    """The keys of an installation."""
+    disk = SystemDisk(data)
+    return KeyfileKeyring(disk, SystemEntropy(), installation_key(disk, SystemEntropy()))
+
+
+def stop_drain(server: Server) -> None:
+    """Nothing is filed from now on, although the log goes on."""
+    for child in children_of(server.pid):
+        os.kill(child, signal.SIGSTOP)
+
+
+def accepted(client: Client, type: str, /, **fields: object) -> tuple[str, str]:
+    """The invocation and the position of a command that must be accepted."""
+    answer = client.command(type, **fields)
+    assert answer.status == 200, answer.raw
+    return answer.body["invocation"], answer.body["position"]
+
+
+def has_blocks(data: Path) -> bool:
+    """Whether some blocks of the access log of `acme` are filed."""
+
+    async def count() -> int:
+        inspection = await Inspection.open(data)
+        try:
+            return inspection.filed_to(inspection.named("acme")).accesses
+        finally:
+            inspection.close()
+
+    return asyncio.run(count()) >= 3
+
+
+async def tenant_of(data: Path) -> TenantId:
+    """The identifier of `acme`."""
+    inspection = await Inspection.open(data)
+    try:
+        return inspection.named("acme")
+    finally:
+        inspection.close()
+
+
+def children_of(process: int) -> list[int]:
+    """The processes that a process has started."""
+    found = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True, check=False)
+    return [int(each) for each in found.stdout.split()]
+
+
+def copy_sparsely(source: str, target: str) -> None:
+    """Copies a file without the zeros at its end, which it has all the same."""
+    data = Path(source).read_bytes()
+    with Path(target).open("wb") as file:
+        file.write(data.rstrip(b"\0"))
+        file.truncate(len(data))

@@ -102,7 +102,7 @@ def at(number: int, fault: BaseException) -> Fault:
     """The fault at the operation of this number, from 0, and at each after it: who has stopped does no more."""
     numbers = count()
 
-    def strike(operation: str) -> BaseException | None:  # noqa: ARG001
+    def strike(operation: str) -> BaseException | None:
         return fault if next(numbers) >= number else None
 
     return strike

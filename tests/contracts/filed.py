@@ -198,7 +198,7 @@ def sealed(ring: Keyring, kind: int, position: Position, body: bytes) -> bytes:
     return place + ring.seal(ACME, body, place)
 
 
-def a_project(number: int, scope: ScopeId = EU, *, order: int = 0, **columns: Any) -> RowChange:  # noqa: ANN401
+def a_project(number: int, scope: ScopeId = EU, *, order: int = 0, **columns: Any) -> RowChange:
     """A row of the view `project`, in the order of its number unless another order is said."""
     fields = {"archived": False, "name": f"Project {number}", "owner": ANN} | columns
     key = identifier(number)

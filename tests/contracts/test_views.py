@@ -214,7 +214,7 @@ def test_gives_out_every_row(world: World) -> None:
     assert run(everything(world, "project")) == [row.body for row in changes]
 
 
-def projects(scopes: Sequence[ScopeId] | None = None, **equal: Any) -> Selection:  # noqa: ANN401
+def projects(scopes: Sequence[ScopeId] | None = None, **equal: Any) -> Selection:
     """Projects of some scopes whose columns are equal to something."""
     return Selection("project", scopes, equal, {})
 

@@ -2,10 +2,13 @@
 
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.serving import environment
 
 __all__ = ["DEMO_ADDRESS", "DOCS", "ROOT", "Block", "blocks", "every_page", "headings", "links", "run_shell"]
 
@@ -50,10 +53,13 @@ def headings(page: Path) -> frozenset[str]:
     return frozenset(_fragment(heading) for heading in HEADING.findall(_prose(page)))
 
 
-def run_shell(block: Block, port: int, folder: Path) -> list[str]:
+def run_shell(block: Block, folder: Path, port: int = 0) -> list[str]:
     """Runs a block of shell in a folder, as pasted, against the demo on a port; the lines that it prints."""
-    script = "set -eu\n" + block.text.replace(DEMO_ADDRESS, f"localhost:{port}")
-    done = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=30)
+    script = "set -eu\n" + block.text.replace(DEMO_ADDRESS, f"localhost:{port}").replace(
+        ".venv/bin/python", sys.executable
+    )
+    command = ["bash", "-c", script]
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=30)
     assert not done.returncode and not done.stderr, done.stdout + done.stderr
     return done.stdout.splitlines()
 

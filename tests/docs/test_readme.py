@@ -13,7 +13,7 @@ README = ROOT / "README.md"
 
 def test_runs_the_curl_session_of_the_front_page(serving: Server, tmp_path: Path) -> None:
     (session,) = blocks(README, "sh")
-    created, again, listed, changes = run_shell(session, serving.port, tmp_path)
+    created, again, listed, changes = run_shell(session, tmp_path, serving.port)
     project = json.loads(created)["answer"]
     assert again == created
     assert [row["project"] for row in json.loads(listed)["answer"]["items"]].count(project) == 1

@@ -124,7 +124,7 @@ def test_refuses_events_that_cannot_have_happened() -> None:
 def test_refuses_a_decision_that_changes() -> None:
     moods = iter((accept(), reject("guests.tired")))
 
-    def create(command: Greet, context: InvocationContext) -> Decision:  # noqa: ARG001  # it decides by its mood
+    def create(command: Greet, context: InvocationContext) -> Decision:  # it decides by its mood
         return next(moods)
 
     fickle = Decider("guest", create=create, begin=begin)

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from ulid import ULID
+
 from tests.durability.traces import CALLS, Call, read_trace
 from tests.serving import UP, Answer, Client, Server, new_key, running
-from ulid import ULID
 
 pytestmark = [pytest.mark.needs("strace"), pytest.mark.timeout(120)]
 

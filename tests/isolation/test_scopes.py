@@ -7,6 +7,7 @@ reads in US, Alice administers all.
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from tests.isolation.places import Place, likeness, project_in, scopes_of
 from tests.serving import PASSWORD, Answer, Client, Server, new_key
 
@@ -122,9 +123,7 @@ def test_reading_reaches_as_far_as_the_role(person: Person, scopes: dict[str, st
 
 
 @pytest.mark.parametrize(("type", "fields"), [*CHANGES, ("create-project", {"name": "New"})])
-def test_a_reader_writes_nothing(
-    person: Person, scopes: dict[str, str], type: str, fields: dict[str, str]
-) -> None:
+def test_a_reader_writes_nothing(person: Person, scopes: dict[str, str], type: str, fields: dict[str, str]) -> None:
     american = project_in(person("alice"), "US")
     target = new_key() if type == "create-project" else american.project
     refused = person("uma").command(type, within=scopes["US"], project=target, **fields)
@@ -176,9 +175,10 @@ def test_a_moved_project_has_left_its_scope(person: Person, scopes: dict[str, st
     fields = {"project": european.project, "destination": scopes["US"]}
     moved = alice.command("move-project", key=key, within=scopes["EU"], **fields)
     assert moved.status == 200
-    assert alice.command(
-        "rename-project", within=scopes["EU"], project=european.project, name="Late"
-    ).refusal == (404, "projects.not-found")
+    assert alice.command("rename-project", within=scopes["EU"], project=european.project, name="Late").refusal == (
+        404,
+        "projects.not-found",
+    )
     assert person("karim").query(
         "get-project", after=moved.position, within=scopes["EU"], project=european.project
     ).refusal == (404, "projects.not-found")

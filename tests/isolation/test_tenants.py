@@ -7,6 +7,7 @@ one that never was.
 from collections.abc import Iterator
 
 import pytest
+
 from tests.isolation.places import Place, likeness, project_in
 from tests.serving import PASSWORD, Answer, Client, Server, new_key
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+
 from tests.resilience.books import Entry, gaps, projects, read_journal
 from tests.resilience.crowd import Deed, Member, Reply, crowd, repeat, work
 from tests.serving import Server, running

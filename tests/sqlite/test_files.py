@@ -255,14 +255,14 @@ def test_puts_any_order_of_invocations_in_chains(tmp_path: Path) -> None:
 class OtherKeys(MemoryKeyring):
     """Gives every tenant the key of somebody else."""
 
-    def derive(self, tenant: TenantId, purpose: str) -> bytes:  # noqa: ARG002  # the port has them
+    def derive(self, tenant: TenantId, purpose: str) -> bytes:  # the port has them
         return bytes(32)
 
 
 class FullDisk(SystemDisk):
     """Has every file, though none can be opened."""
 
-    def names(self, folder: str) -> list[str]:  # noqa: ARG002  # the port has it
+    def names(self, folder: str) -> list[str]:  # the port has it
         return ["history.db"]
 
 

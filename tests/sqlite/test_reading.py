@@ -60,7 +60,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 @pytest.mark.parametrize("equal", [{}, {"archived": True}, {"owner": "x"}, {"owner": "x", "archived": True}], ids=str)
 @pytest.mark.parametrize("contains", [{}, {"name": "x"}], ids=str)
 @pytest.mark.parametrize("after", [None, (1, "x")], ids=["first", "further"])
-def test_sorts_no_list(scopes: Any, equal: Any, contains: Any, after: Any) -> None:  # noqa: ANN401
+def test_sorts_no_list(scopes: Any, equal: Any, contains: Any, after: Any) -> None:
     table = ViewTable(TABLES[0])
     database: Connection = cast("Any", apsw.Connection(":memory:"))
     for statement in table.statements:

@@ -129,7 +129,7 @@ class Client:
     @overload
     async def command(self, what: Call, /) -> Reply: ...
     @overload
-    async def command(self, what: str, /, **fields: Any) -> Reply: ...  # noqa: ANN401 - as in `call`
+    async def command(self, what: str, /, **fields: Any) -> Reply: ...
     async def command(self, what: Call | str, /, **fields: Any) -> Reply:
         """Sends a command and brings its answer, once it is durable.
 
@@ -154,7 +154,7 @@ class Client:
     @overload
     async def query(self, what: Call, /) -> Reply: ...
     @overload
-    async def query(self, what: str, /, **fields: Any) -> Reply: ...  # noqa: ANN401 - as in `call`
+    async def query(self, what: str, /, **fields: Any) -> Reply: ...
     async def query(self, what: Call | str, /, **fields: Any) -> Reply:
         """Asks a query; its answer holds what this client's accepted commands did.
 
@@ -175,7 +175,7 @@ class Client:
             self._memory.settle(owed)
         return reply
 
-    async def browse(self, type: str, /, **fields: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - as in `call`
+    async def browse(self, type: str, /, **fields: Any) -> AsyncIterator[Any]:
         """The rows of a list, page after page.
 
         Args:

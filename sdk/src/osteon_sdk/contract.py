@@ -115,7 +115,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     """The key of a command; a query has none."""
 
 
-def call(type: str, /, **fields: Any) -> Call:  # noqa: ANN401 - a field may be anything that JSON can hold
+def call(type: str, /, **fields: Any) -> Call:
     """Makes a call to be sent now, later or in bulk.
 
     Args:

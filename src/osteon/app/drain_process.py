@@ -4,7 +4,7 @@ import asyncio
 import base64
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -34,7 +34,7 @@ class DrainProcess:
         clock: Clock,
         scheduler: Scheduler,
         durable: Callable[[], tuple[int, int, int]],
-        retire: Callable[[int], None],
+        retire: Callable[[int], Awaitable[None]],
     ) -> None:
         """Starts nothing yet.
 
@@ -45,7 +45,7 @@ class DrainProcess:
             clock: Tells the time.
             scheduler: Runs what goes on beside.
             durable: Tells the durable place of the log.
-            retire: Gives up log segments; may block.
+            retire: Gives up log segments.
         """
         self._first = {"product": product, "data": data, "installation": base64.b64encode(installation).decode()}
         self._clock = clock
@@ -150,22 +150,24 @@ class DrainProcess:
         await self._tell(process, {"settle": True})
         segment = (await self._hear(process))["settled"]
         if segment:
-            await self._scheduler.blocking(lambda: self._retire(segment))
+            await self._retire(segment)
 
     async def _tell(self, process: asyncio.subprocess.Process, what: dict[str, Any]) -> None:
         assert process.stdin is not None
+        if process.stdin.is_closing():
+            raise EOFError("the drain has closed its input")
         process.stdin.write(msgspec.json.encode(what) + b"\n")
         await process.stdin.drain()
 
     async def _hear(self, process: asyncio.subprocess.Process) -> dict[str, Any]:
         assert process.stdout is not None
         line = await process.stdout.readline()
-        if not line:
+        if not line.endswith(b"\n"):
             raise EOFError(f"the drain ended with {await process.wait()}")
         heard: dict[str, Any] = msgspec.json.decode(line)
         return heard
 
 
-def _settle(moved: "asyncio.Future[bool]", reached: bool) -> None:  # noqa: FBT001
+def _settle(moved: "asyncio.Future[bool]", reached: bool) -> None:
     if not moved.done():
         moved.set_result(reached)

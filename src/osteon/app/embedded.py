@@ -1,6 +1,7 @@
 """The embedded profile: one server process and its drain, everything in one data folder, nothing to install but the package."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,7 @@ from osteon.app.wiring import report_policy_fault, rulebook
 from osteon.engine import Engine, Ports, tables
 from osteon.gateway import Gateway
 from osteon.model import HOUSE, OsteonError
+from osteon.ports.scheduler import Lane
 
 __all__ = ["Embedded", "NotDrained"]
 
@@ -64,7 +66,7 @@ class Embedded(NamedTuple):
             NotDrained: The drain does not come through.
         """
         product = load_product(product_name)
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.makedirs(data, mode=0o700, exist_ok=True)
         disk, entropy, clock = SystemDisk(data), SystemEntropy(), SystemClock()
         scheduler = SystemScheduler(failed, _THREADS)
         log = CommitLog.recover(disk, _LOG, known=known_place(disk, _LOG))
@@ -82,8 +84,15 @@ class Embedded(NamedTuple):
             scheduler.lane("journal"),
             lambda tenant: (history.heads(tenant), access_log.head(tenant)),
         )
+        upkeep = scheduler.lane("upkeep")
         drain = DrainProcess(
-            product_name, str(data), installation, clock, scheduler, durable=lambda: log.place, retire=journal.retire
+            product_name,
+            str(data),
+            installation,
+            clock,
+            scheduler,
+            durable=lambda: log.place,
+            retire=lambda segment: upkeep.run(lambda: journal.retire(segment)),
         )
         drain.start()
         if not await drain.reached(log.place.frame, 600.0):
@@ -107,7 +116,7 @@ class Embedded(NamedTuple):
         policies = RegoPolicies(rulebook(product), report_policy_fault)
         agents = UaParserAgents()
         gateway = Gateway(engine, policies, agents, Pages(engine, domain), domain)
-        scheduler.spawn(_upkeep(journal, agents, scheduler), "upkeep")
+        scheduler.spawn(_upkeep(upkeep, journal, agents), "upkeep")
         return cls(engine, gateway, log, drain, scheduler, connections)
 
     async def close(self) -> None:
@@ -118,9 +127,9 @@ class Embedded(NamedTuple):
         self.log.close()
 
 
-async def _upkeep(journal: LogJournal, agents: UaParserAgents, scheduler: SystemScheduler) -> None:
+async def _upkeep(lane: Lane, journal: LogJournal, agents: UaParserAgents) -> None:
     """Does beside the loop what would hold it up later: reads the rules for browsers, keeps a spare segment ready."""
-    await scheduler.blocking(agents.load)
+    await lane.run(agents.load)
     while True:
-        await scheduler.blocking(journal.prepare)
+        await lane.run(journal.prepare)
         await asyncio.sleep(1.0)

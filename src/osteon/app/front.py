@@ -58,7 +58,7 @@ class Front:
         self._ticking: asyncio.TimerHandle | None = None
         self._all_closed = asyncio.Event()
 
-    async def serve(self, listener: Any) -> None:  # noqa: ANN401
+    async def serve(self, listener: Any) -> None:
         """Accepts connections on a bound socket from now on."""
         loop = asyncio.get_running_loop()
         self._tick()
@@ -116,7 +116,7 @@ class _Connection(asyncio.Protocol):
         self._reading_since: float | None = None
         self._idle_since = loop.time()
 
-    def connection_made(self, transport: Any) -> None:  # noqa: ANN401
+    def connection_made(self, transport: Any) -> None:
         self._transport = transport
         peer = transport.get_extra_info("peername")
         self._address = peer[0] if peer else None
@@ -320,7 +320,7 @@ class _Answer:
                 asyncio.get_running_loop().call_soon(self._resume, None)
                 return
             # What a task does for its coroutine: the future is told that its waiter was heard.
-            waiting._asyncio_future_blocking = False
+            waiting._asyncio_future_blocking = False  # noqa: SLF001 - asyncio's own protocol of awaiting
             waiting.add_done_callback(self._resume)
 
 

@@ -1,16 +1,18 @@
 """The in-process profile: the real engine and gateway over memory, in this process, for tests and for trying out.
 
-async with in_process(product, world) as installation:
-    acme = Client(transport(installation, "acme"))
-    await acme.log_in("alice@acme.example", "correct horse battery staple")
-    await acme.command("create-project", project=new_id(), name="Bridge")
+    async with in_process(product) as installation:
+        acme = Client(transport(installation, "acme"))
+        await acme.log_in("alice@acme.example", "correct horse battery staple")
+        await acme.command("create-project", project=new_id(), name="Bridge")
+
+Nothing of it is left behind the block, but for the `Storage` that a next one may go on with.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from osteon.adapters.memory.access_log import MemoryAccessLog
 from osteon.adapters.memory.drain import MemoryDrain
@@ -95,7 +97,7 @@ async def in_process(
 
     Args:
         product: What runs.
-        world: What it begins with when the storage is new; `EMPTY` without one.
+        world: What it begins with when the storage is new; the product's own without one, or `EMPTY`.
         storage: What it goes on with; a new one without.
         clock: Tells the time; the machine's without one.
         limits: Bounds of the engine, such as small ones that make it forget.
@@ -111,7 +113,7 @@ async def in_process(
     try:
         await installation.engine.start()
         if is_new(installation.engine):
-            await _begin(installation, world or EMPTY)
+            await _begin(installation, world or cast("World | None", product.world) or EMPTY)
         yield installation
     finally:
         scheduler.close()

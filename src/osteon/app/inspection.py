@@ -432,7 +432,7 @@ def _read_key(data: Path, disk: SystemDisk) -> bytes:
     return installation_key(disk, SystemEntropy())
 
 
-def _fold(view: View[R, Any, Any], rows: dict[Any, R], event: Any) -> None:  # noqa: ANN401
+def _fold(view: View[R, Any, Any], rows: dict[Any, R], event: Any) -> None:
     """Folds an event into the rows of a view, if it is one that the view follows."""
     if isinstance(event, view.beginning):
         rows[getattr(event, view.key)] = view.begin(event)

@@ -1,6 +1,7 @@
 """Finds a product by its name: `package.module:attribute`."""
 
 import importlib
+
 from osteon.domain import Product
 from osteon.model import OsteonError
 

@@ -14,6 +14,7 @@ import uvloop
 
 from osteon.app.embedded import Embedded
 from osteon.app.front import Front
+from osteon.app.inspection import known_product
 from osteon.app.management import Management
 from osteon.app.world import PersonSeed, RoleSeed, TenantSeed, World, begin_world, is_new, populate
 
@@ -87,8 +88,9 @@ class _Server:
         world = cast("World | None", embedded.engine.product.world)
         if is_new(embedded.engine):
             await begin_world(embedded.engine, world.house if world else _house())
-            if world:
-                await populate(embedded.engine, embedded.gateway, world)
+        # Until it has served once, an earlier start may have been interrupted while it made the world.
+        if world and known_product(options.data) is None:
+            await populate(embedded.engine, embedded.gateway, world)
         return Serving(f"http://{options.domain}:{port}", "", embedded, world)
 
     async def _serve(self, serving: Serving, listener: socket.socket) -> None:

@@ -40,7 +40,7 @@ for the place where they stand, hashes that fit. A tail that was cut off is not 
 """
 
 
-def add_to(commands: Any) -> None:  # noqa: ANN401
+def add_to(commands: Any) -> None:
     """Adds the commands to a parser."""
     journal: argparse.ArgumentParser = commands.add_parser("journal", help="show, follow or verify what was recorded")
     parts = journal.add_subparsers(dest="part", required=True, metavar="part")
@@ -58,7 +58,7 @@ def add_to(commands: Any) -> None:  # noqa: ANN401
     verify.set_defaults(run=inspecting(_verify))
 
 
-def _part(parts: Any, name: str, help: str, examples: str) -> argparse.ArgumentParser:  # noqa: A002, ANN401
+def _part(parts: Any, name: str, help: str, examples: str) -> argparse.ArgumentParser:  # noqa: A002
     shape = argparse.RawDescriptionHelpFormatter
     parser: argparse.ArgumentParser = parts.add_parser(name, help=help, epilog=examples, formatter_class=shape)
     add_options(parser)

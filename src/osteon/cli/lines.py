@@ -78,7 +78,7 @@ class Lines:
         body = self._read(message.type, message.body)
         return {"id": message.id, "type": message.type, "body": body}
 
-    def _read(self, type: str, body: msgspec.Raw) -> Any:  # noqa: ANN401
+    def _read(self, type: str, body: msgspec.Raw) -> Any:
         known = self._known(type)
         if self._reveal or not known:
             return body if self._reveal else "masked"
@@ -87,7 +87,7 @@ class Lines:
         except msgspec.MsgspecError:
             return self._unreadable(type)
 
-    def _answer(self, entry: Entry) -> Any:  # noqa: ANN401
+    def _answer(self, entry: Entry) -> Any:
         if self._reveal or bytes(entry.answer) == b"null":
             return entry.answer
         known = self._known(entry.command.type)
@@ -110,11 +110,11 @@ class Lines:
 
 
 @cache
-def _decoder(type: Any) -> Decoder[Any]:  # noqa: ANN401
+def _decoder(type: Any) -> Decoder[Any]:
     return decoder(type)
 
 
-def _masked(value: Any) -> str:  # noqa: ANN401
+def _masked(value: Any) -> str:
     if isinstance(value, Sensitive):
         return str(value)  # pyright: ignore[reportUnknownArgumentType]
     raise NotImplementedError(f"'{type(value).__name__}' has no JSON form.")

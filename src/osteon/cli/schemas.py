@@ -22,7 +22,7 @@ _EXAMPLES = """examples:
 """
 
 
-def add_to(commands: Any) -> None:  # noqa: ANN401
+def add_to(commands: Any) -> None:
     """Adds the command to a parser."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "schemas",

@@ -20,7 +20,7 @@ EXAMPLES = """examples:
 """
 
 
-def add_to(commands: Any) -> None:  # noqa: ANN401
+def add_to(commands: Any) -> None:
     """Adds the command to a parser."""
     shape = argparse.RawDescriptionHelpFormatter
     parser = commands.add_parser("tenants", help="list the tenants", epilog=EXAMPLES, formatter_class=shape)

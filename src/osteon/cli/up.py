@@ -14,10 +14,19 @@ from osteon.cli.inspecting import complain
 
 __all__ = ["add_to"]
 
+EXAMPLES = """examples:
+  osteon up demo.main:product                      the demo, on http://acme.localhost:8000
+  osteon up shop.main:product --data shop --port 0 another product, in a folder of its own, on any free port
 
-def add_to(commands: Any) -> None:  # noqa: ANN401
+The folder may be new. End it with Ctrl-C: whatever was acknowledged is kept, however it ends.
+"""
+
+
+def add_to(commands: Any) -> None:
     """Adds the command to a parser."""
-    parser: argparse.ArgumentParser = commands.add_parser("up", help="serve a product from a data folder")
+    shape = argparse.RawDescriptionHelpFormatter
+    help_ = "serve a product from a data folder"
+    parser: argparse.ArgumentParser = commands.add_parser("up", help=help_, epilog=EXAMPLES, formatter_class=shape)
     parser.add_argument("product", help="the product, such as demo.main:product")
     parser.add_argument("--data", type=Path, default=Path(".osteon"), help="the data folder (default: .osteon)")
     parser.add_argument("--port", type=int, default=8000, help="the port, 0 for any free one (default: 8000)")

@@ -20,7 +20,7 @@ are those of the access log.
 """
 
 
-def add_to(commands: Any) -> None:  # noqa: ANN401
+def add_to(commands: Any) -> None:
     """Adds the command to a parser."""
     views: argparse.ArgumentParser = commands.add_parser("views", help="show how far the views are")
     parts = views.add_subparsers(dest="part", required=True, metavar="part")

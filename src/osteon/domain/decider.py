@@ -98,7 +98,7 @@ class Decider(Generic[Making, Asked, S, Born, Changed]):
         """Every event that can happen to the entity."""
         return (*self.beginning, *self.evolving)
 
-    def fold(self, state: S | None, event: Any) -> S:  # noqa: ANN401
+    def fold(self, state: S | None, event: Any) -> S:
         """The state after one more event; `state` is None before the first."""
         if state is None:
             return self.begin(event)

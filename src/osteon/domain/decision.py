@@ -24,11 +24,11 @@ class Rejected(Value):
 Decision = Accepted | Rejected
 
 
-def accept(*events: Event, answer: Any = None) -> Accepted:  # noqa: ANN401
+def accept(*events: Event, answer: Any = None) -> Accepted:
     """Accepts a command: `events` happen, in that order, and the sender is given `answer`."""
     return Accepted(events=events, answer=answer)
 
 
-def reject(key: str, **params: Any) -> Rejected:  # noqa: ANN401
+def reject(key: str, **params: Any) -> Rejected:
     """Rejects a command for the reason `key` (`projects.archived`), with the parameters of its words."""
     return Rejected(problem=Problem(key=key, params=params))

@@ -176,7 +176,7 @@ class Product:
                     raise Misdeclared(f"'{module.name}' reacts to '{event.__name__}', which no module exports.")
 
 
-def _once(known: dict[Any, Any], key: Any, value: Any, what: str) -> None:  # noqa: ANN401
+def _once(known: dict[Any, Any], key: Any, value: Any, what: str) -> None:
     if known.setdefault(key, value) is not value:
         name = key if isinstance(key, str) else key.__name__
         raise Misdeclared(f"{what} '{name}' is declared twice; one of them must go or be renamed.")

@@ -193,7 +193,7 @@ class Given(Generic[Making, Asked, S, Born, Changed]):
             )
         return Outcome(self._decider, self._state, command, decision)
 
-    def _decided(self, command: Any, asked: InvocationContext) -> Decision:  # noqa: ANN401
+    def _decided(self, command: Any, asked: InvocationContext) -> Decision:
         if self._state is None or self._decider.decide is None:
             return self._decider.create(command, asked)
         return self._decider.decide(command, self._state, asked)

@@ -138,11 +138,11 @@ def _filters(query: type[Query[Any]]) -> dict[str, bool]:
     return {name: _contains(hints[name]) for name in fields if name not in ("limit", "cursor")}
 
 
-def _contains(hint: Any) -> bool:  # noqa: ANN401
+def _contains(hint: Any) -> bool:
     return get_origin(hint) is Annotated and Contains in get_args(hint)[1:]
 
 
-def _struct(value: type[Value]) -> Any:  # noqa: ANN401
+def _struct(value: type[Value]) -> Any:
     return value
 
 

@@ -98,10 +98,10 @@ class Indexes:
             f"No view of the product keeps an index that is a '{port.__name__}'; add the module that does."
         )
 
-    def _of(self, tenant: TenantId, port: Any) -> Any:  # noqa: ANN401
+    def _of(self, tenant: TenantId, port: Any) -> Any:
         return self._indexes[tenant][self._providers[port]]
 
-    def _fold(self, tenant: TenantId, view: AnyView, event: Any) -> None:  # noqa: ANN401
+    def _fold(self, tenant: TenantId, view: AnyView, event: Any) -> None:
         indexes = self._indexes.get(tenant)
         if indexes is None:
             return
@@ -118,7 +118,7 @@ class Indexes:
                 rows[key] = after
 
 
-def _evolve(view: AnyView, event: Any, before: Any) -> Any:  # noqa: ANN401
+def _evolve(view: AnyView, event: Any, before: Any) -> Any:
     if before is None or view.evolve is None:
         return None
     return view.evolve(event, before)

@@ -240,7 +240,7 @@ class Processor:
             while queue:
                 await self._recall(tenant, queue[0])
                 self._decide(tenant, place[1], queue.popleft())
-        except Exception:
+        except Exception:  # noqa: BLE001 - a module may raise anything, and the others go on
             self._log.exception("loading an entity failed", tenant=place[0], entity=place[1])
             for delivery in queue:
                 self._refuse(delivery, _UNAVAILABLE)
@@ -284,7 +284,7 @@ class Processor:
             verdict, decision = self._verdict(decider, entity.state, delivery)
             try:
                 self._record(tenant, delivery, verdict_key, decider, entity, verdict, decision)
-            except Exception:
+            except Exception:  # noqa: BLE001 - a module may raise anything, and the others go on
                 # Not even the fault can be recorded, such as when the command holds a secret.
                 self._log.exception("nothing was recorded", entity=name, invocation=delivery.context.trace.current)
                 self._refuse(delivery, _UNEXPECTED)
@@ -297,7 +297,7 @@ class Processor:
         else:
             self._replies.deliver(delivery.context.trace.current, known.reply._replace(replayed=True))
 
-    def _verdict(self, decider: AnyDecider, state: Any, delivery: Delivery) -> tuple[Verdict, Decision]:  # noqa: ANN401
+    def _verdict(self, decider: AnyDecider, state: Any, delivery: Delivery) -> tuple[Verdict, Decision]:
         command, context = delivery.command, delivery.context
         module = self._product.module_of(decider)
         creates = isinstance(command, decider.creating)
@@ -307,12 +307,12 @@ class Processor:
             return "rejected", Rejected(problem=Problem(key=f"{module}.not-found"))
         try:
             decision = self._ask(decider, command, state, delivery)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a module may raise anything, and the others go on
             self._log.exception("deciding failed", command=self._names[type(command)], invocation=context.trace.current)
             return "faulted", Rejected(problem=_UNEXPECTED)
         return ("accepted" if isinstance(decision, Accepted) else "rejected"), decision
 
-    def _ask(self, decider: AnyDecider, command: Any, state: Any, delivery: Delivery) -> Decision:  # noqa: ANN401
+    def _ask(self, decider: AnyDecider, command: Any, state: Any, delivery: Delivery) -> Decision:
         if state is None:
             return decider.create(command, delivery.context)
         if decider.decide is None:
@@ -335,7 +335,7 @@ class Processor:
         try:
             state, entry = self._entry(delivery, decider, entity.state, position, verdict, decision)
             body = record_json(entry)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a module may raise anything, and the others go on
             self._log.exception("recording failed", entity=decider.entity, invocation=delivery.context.trace.current)
             verdict, decision = "faulted", Rejected(problem=_UNEXPECTED)
             state, entry = self._entry(delivery, decider, entity.state, position, verdict, decision)
@@ -363,7 +363,7 @@ class Processor:
         self,
         delivery: Delivery,
         decider: AnyDecider,
-        state: Any,  # noqa: ANN401
+        state: Any,
         position: Position,
         verdict: Verdict,
         decision: Decision,

@@ -108,10 +108,7 @@ class _Rows:
         """The row and its order, or None."""
         name = folding.view.name
         changed = self.changed.get(name, {})
-        if key in changed:
-            change = changed[key]
-        else:
-            change = self._filing.row(self._tenant, name, key)
+        change = changed[key] if key in changed else self._filing.row(self._tenant, name, key)
         if change is None:
             return None
         value = self._values.get((name, key))
@@ -119,7 +116,7 @@ class _Rows:
             value = folding.decoder.decode(change.body)
         return value, change.order
 
-    def put(self, name: str, key: str, value: Any, change: RowChange | None) -> None:  # noqa: ANN401
+    def put(self, name: str, key: str, value: Any, change: RowChange | None) -> None:
         self._values[name, key] = value
         self.changed.setdefault(name, {})[key] = change
 
@@ -131,7 +128,7 @@ class _Folding:
         self.view = view
         self.decoder: Decoder[Any] = decoder(view.row)
 
-    def fold(self, event: Any, entry: Entry, rows: _Rows) -> None:  # noqa: ANN401
+    def fold(self, event: Any, entry: Entry, rows: _Rows) -> None:
         view = self.view
         key: str = getattr(event, view.key)
         if isinstance(event, view.beginning):
@@ -144,7 +141,7 @@ class _Folding:
         change = None if row is None else self._change(row, key, order, entry)
         rows.put(view.name, key, row, change)
 
-    def _change(self, row: Any, key: str, order: int, entry: Entry) -> RowChange:  # noqa: ANN401
+    def _change(self, row: Any, key: str, order: int, entry: Entry) -> RowChange:
         view = self.view
         scope = row.scope if view.scoped else entry.context.scope.root
         columns = {column: plain(getattr(row, column)) for column in view.columns}

@@ -114,13 +114,13 @@ class ReactionRunner:
 
     def _react(
         self, module: Module, reaction: Reaction[Any], event: Any, happened: Happened, running: list[int]
-    ) -> None:  # noqa: ANN401
+    ) -> None:
         try:
             asked = [
                 self._delivery(module, reaction, ask, happened, f"{happened.correlation.id}/{reaction.name}/{ordinal}")
                 for ordinal, ask in enumerate(reaction.react(event, happened.entry.context))
             ]
-        except Exception:
+        except Exception:  # noqa: BLE001 - a module may raise anything, and the others go on
             # One module's mistake must not end the process, nor end it again after each start.
             self._log.exception("a reaction failed", reaction=reaction.name, cause=happened.correlation.id)
             return
@@ -147,7 +147,7 @@ class ReactionRunner:
         self, module: Module, reaction: Reaction[Any], ask: Ask, cause: InvocationContext
     ) -> InvocationContext:
         tenant = ask.tenant or cause.tenant
-        if tenant != cause.tenant and cause.tenant != HOUSE:
+        if cause.tenant not in (tenant, HOUSE):
             raise ForbiddenTenant(
                 f"'{reaction.name}' asks something of another tenant; only what happens in 'house' may."
             )

@@ -126,7 +126,7 @@ class Gateway:
         except Refused as refusal:
             self._count(refusal.problem)
             return _with_cors(request, problem_response(refusal.problem))
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever happens, the client is answered
             self._log.exception("a request failed", path=request.path)
             return _with_cors(request, problem_response(Problem(key="unexpected", retryable=True)))
 
@@ -202,7 +202,7 @@ class Gateway:
             return await ask(caller, item, invocation)
         except Refused as refusal:
             problem = refusal.problem
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever happens, the client is answered
             self._log.exception("an invocation failed", type=item.type, invocation=invocation)
             problem = Problem(key="unexpected", retryable=True)
         self._count(problem)
@@ -369,7 +369,7 @@ class Gateway:
         mac.update(f"{type(command).__name__}>{prepared}@{context.scope.id}:".encode() + body)
         return cast("str", mac.hexdigest())
 
-    def _mac(self, tenant: str) -> Any:  # noqa: ANN401
+    def _mac(self, tenant: str) -> Any:
         known = self._mac_keys.get(tenant)
         if known is None:
             key = self._engine.ports.keyring.derive(cast("Any", tenant), "fingerprints")

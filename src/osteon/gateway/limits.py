@@ -60,7 +60,7 @@ class Guard:
         self._asked = Buckets(Rate(limit.per_minute / 60, limit.per_minute), monotonic)
         self._rejected = Buckets(Rate(limit.rejected_per_minute / 60, limit.rejected_per_minute), monotonic)
 
-    def let_through(self, tenant: str, command: Any) -> None:  # noqa: ANN401
+    def let_through(self, tenant: str, command: Any) -> None:
         """Counts an attempt.
 
         Raises:
@@ -70,9 +70,9 @@ class Guard:
         if not self._rejected.holds(name) or not self._asked.take(name):
             raise Refused("too-many-requests", retryable=True)
 
-    def rejected(self, tenant: str, command: Any) -> None:  # noqa: ANN401
+    def rejected(self, tenant: str, command: Any) -> None:
         """Counts an attempt that was rejected."""
         self._rejected.take(self._name(tenant, command))
 
-    def _name(self, tenant: str, command: Any) -> str:  # noqa: ANN401
+    def _name(self, tenant: str, command: Any) -> str:
         return f"{tenant}/{str(plain(getattr(command, self._by))).casefold()}"

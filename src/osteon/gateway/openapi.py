@@ -35,7 +35,7 @@ _ABOUT_BULK = "Every item has its own key, context, verdict and quota; the resul
 def openapi(product: Product, version: str) -> JsonSchema:
     """The whole document; the same product and version always give the same one."""
     definitions = Definitions(_SCHEMAS)
-    asked = [message for message in product.catalogue if message.public]
+    asked = [message for message in product.catalogue if message.public and _is_open(product, message)]
     definitions.schema(InvocationId, given=False)
     paths: JsonSchema = {}
     schemas: JsonSchema = {}
@@ -227,13 +227,18 @@ def _header(name: str, schema: JsonSchema, description: str, *, required: bool =
     return {"name": name, "in": "header", "required": required, "description": description, "schema": schema}
 
 
+def _is_open(product: Product, message: MessageType) -> bool:
+    """Whether there is anybody who may ask for it."""
+    return bool(_roles(product, message)) or message.name in product.guests()
+
+
 def _roles(product: Product, message: MessageType) -> list[str]:
     """The roles that may ask for it."""
     granting = {policy for policy, types in product.policies().items() if message.name in types}
     return sorted(role for role, policies in product.role_policies().items() if granting & set(policies))
 
 
-def _told(module: Any) -> JsonSchema:  # noqa: ANN401
+def _told(module: Any) -> JsonSchema:
     entities = [decider.entity.replace("_", " ") for decider in module.deciders]
     return {"description": f"Entities: {', '.join(entities)}."} if entities else {}
 

@@ -114,7 +114,7 @@ def _refuse_invalid(error: msgspec.ValidationError, body: bytes) -> NoReturn:
     raise Refused("invalid", field=place.strip("`.").removeprefix("[...]"), reason="wrong-value", detail=reason)
 
 
-def _check_identifier(field: str, value: Any) -> None:  # noqa: ANN401
+def _check_identifier(field: str, value: Any) -> None:
     if isinstance(value, str):
         if not is_identifier(value):
             raise Refused("invalid", field=field, reason="not-an-identifier")

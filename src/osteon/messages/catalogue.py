@@ -34,9 +34,9 @@ class MessageType:
         self.name = wire_name(type)
         self.type = type
         self.module = module
-        self.kind: Kind = "command" if issubclass(type, Command) else "query" if issubclass(type, Query) else "event"
+        self.kind = _kind(type)
         self.public = self.kind != "event" and not type.internal
-        self.also_in = type.also_in if issubclass(type, Command) else None
+        self.also_in: str | None = getattr(type, "also_in", None)
         self.answer = _answer(type)
         infos = msgspec.structs.fields(cast("Any", type))
         self.fields = {info.name: info.encode_name for info in infos}
@@ -99,11 +99,17 @@ def _faults(message: MessageType) -> Iterator[str]:
             yield f"The field '{field}' of '{name}' must be in snake_case."
 
 
+def _kind(type: Any) -> Kind:
+    if issubclass(type, Command):
+        return "command"
+    return "query" if issubclass(type, Query) else "event"
+
+
 def _past(words: list[str]) -> bool:
     return any(word.endswith("ed") or word in _IRREGULAR for word in words)
 
 
-def _identifies(hint: Any) -> bool:  # noqa: ANN401
+def _identifies(hint: Any) -> bool:
     kind: Any = hint
     while hasattr(kind, "__supertype__"):
         if kind is Identifier:
@@ -114,14 +120,14 @@ def _identifies(hint: Any) -> bool:  # noqa: ANN401
     )
 
 
-def _answer(type: type[Message]) -> Any:  # noqa: ANN401
+def _answer(type: type[Message]) -> Any:
     """The `A` of `Command[A]` or `Query[A]`, through whatever generic class stands between."""
     if issubclass(type, Event):
         return None
     return _argument(type, Command if issubclass(type, Command) else Query)
 
 
-def _argument(type: Any, target: Any) -> Any:  # noqa: ANN401
+def _argument(type: Any, target: Any) -> Any:
     for base in getattr(type, "__orig_bases__", ()):
         origin = get_origin(base) or base
         if origin is target:
@@ -133,7 +139,7 @@ def _argument(type: Any, target: Any) -> Any:  # noqa: ANN401
     return None
 
 
-def _substitute(kind: Any, known: dict[Any, Any]) -> Any:  # noqa: ANN401
+def _substitute(kind: Any, known: dict[Any, Any]) -> Any:
     if kind in known:
         return known[kind]
     parameters = getattr(kind, "__parameters__", ())

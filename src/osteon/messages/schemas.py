@@ -84,7 +84,7 @@ class Definitions:
         """What a command or query is answered with."""
         return self.schema(message.answer, given=False)
 
-    def schema(self, kind: Any, *, given: bool) -> JsonSchema:  # noqa: ANN401
+    def schema(self, kind: Any, *, given: bool) -> JsonSchema:
         """The schema of a type, or a reference to it."""
         if kind is None or kind is types.NoneType:
             return {"type": "null"}
@@ -99,7 +99,7 @@ class Definitions:
             return self._named(kind, given)
         return self._generic(kind, origin, get_args(kind), given)
 
-    def _generic(self, kind: Any, origin: Any, of: tuple[Any, ...], given: bool) -> JsonSchema:  # noqa: ANN401
+    def _generic(self, kind: Any, origin: Any, of: tuple[Any, ...], given: bool) -> JsonSchema:
         if origin is Annotated:
             return self._annotated(of[0], of[1:], given)
         if origin in (Union, types.UnionType):
@@ -120,7 +120,7 @@ class Definitions:
         name = kind.__name__
         return self._define(name, kind, lambda: {"title": name, "type": "string", "pattern": _ULID})
 
-    def _annotated(self, kind: Any, notes: tuple[Any, ...], given: bool) -> JsonSchema:  # noqa: ANN401
+    def _annotated(self, kind: Any, notes: tuple[Any, ...], given: bool) -> JsonSchema:
         schema = self.schema(kind, given=given)
         for note in notes:
             if isinstance(note, msgspec.Meta):
@@ -137,7 +137,7 @@ class Definitions:
             schema["discriminator"] = {"propertyName": _tag_field(kinds[0]), "mapping": tags}
         return schema
 
-    def _sensitive(self, wrapper: Any, kind: Any, given: bool) -> JsonSchema:  # noqa: ANN401
+    def _sensitive(self, wrapper: Any, kind: Any, given: bool) -> JsonSchema:
         schema = {**self.schema(kind, given=given), "x-sensitivity": _SENSITIVITY[wrapper]}
         return {**schema, "format": "password", "writeOnly": True} if wrapper is Secret else schema
 
@@ -147,7 +147,7 @@ class Definitions:
         each = [self.schema(kind, given=given) for kind in of]
         return {"type": "array", "prefixItems": each, "items": False, "minItems": len(each)}
 
-    def _named(self, kind: Any, given: bool) -> JsonSchema:  # noqa: ANN401
+    def _named(self, kind: Any, given: bool) -> JsonSchema:
         struct = get_origin(kind) or kind
         if not is_struct_type(struct):
             return self._define(kind.__name__, kind, lambda: _enumeration(kind))
@@ -156,7 +156,7 @@ class Definitions:
             name += "Given"
         return self._define(name, kind, lambda: {**self._struct(kind, given=given), "title": name})
 
-    def _struct(self, kind: Any, *, given: bool) -> JsonSchema:  # noqa: ANN401
+    def _struct(self, kind: Any, *, given: bool) -> JsonSchema:
         struct = get_origin(kind) or kind
         hints = get_type_hints(struct, include_extras=True)
         arguments = dict(zip(getattr(struct, "__parameters__", ()), get_args(kind), strict=False))
@@ -177,7 +177,7 @@ class Definitions:
             document["description"] = text
         return {**document, "type": "object", "properties": properties, "required": required}
 
-    def _define(self, name: str, kind: Any, make: Any) -> JsonSchema:  # noqa: ANN401
+    def _define(self, name: str, kind: Any, make: Any) -> JsonSchema:
         owner = self._owners.setdefault(name, kind)
         if owner is not kind and owner != kind:
             raise Misdeclared(f"Two types are called '{name}' in the contract, '{owner}' and '{kind}'; rename one.")
@@ -194,23 +194,23 @@ def _camel(name: str) -> str:
     return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
 
 
-def _is_identifier(kind: Any) -> bool:  # noqa: ANN401
+def _is_identifier(kind: Any) -> bool:
     while kind is not Identifier and isinstance(kind, NewType):
         kind = kind.__supertype__
     return kind is Identifier
 
 
-def _is_container(kind: Any) -> bool:  # noqa: ANN401
+def _is_container(kind: Any) -> bool:
     return kind in (list, tuple, set, frozenset, dict)
 
 
-def _enumeration(kind: Any) -> JsonSchema:  # noqa: ANN401
+def _enumeration(kind: Any) -> JsonSchema:
     if not (isinstance(kind, type) and issubclass(kind, Enum)):
         raise Misdeclared(f"'{kind}' has no JSON form; use a Value, a number, a text or a list of them.")
     return {"title": kind.__name__, "enum": [each.value for each in kind]}
 
 
-def _bare(kind: Any) -> Any:  # noqa: ANN401
+def _bare(kind: Any) -> Any:
     """The plain type that a constraint is about: `str` for an identifier, `list` for anything in order."""
     while isinstance(kind, NewType):
         kind = kind.__supertype__
@@ -222,17 +222,17 @@ def _bare(kind: Any) -> Any:  # noqa: ANN401
     return list[Any] if origin in (list, tuple, set, frozenset) else kind
 
 
-def _tag(kind: Any) -> str | int | None:  # noqa: ANN401
+def _tag(kind: Any) -> str | int | None:
     struct = get_origin(kind) or kind
     return struct.__struct_config__.tag if is_struct_type(struct) else None
 
 
-def _tag_field(kind: Any) -> str:  # noqa: ANN401
+def _tag_field(kind: Any) -> str:
     field: str = (get_origin(kind) or kind).__struct_config__.tag_field
     return field
 
 
-def _substituted(kind: Any, arguments: Mapping[Any, Any]) -> Any:  # noqa: ANN401
+def _substituted(kind: Any, arguments: Mapping[Any, Any]) -> Any:
     if isinstance(kind, TypeVar):
         return arguments.get(kind, Any)
     parameters: tuple[Any, ...] = getattr(kind, "__parameters__", ())

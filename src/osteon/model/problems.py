@@ -35,7 +35,7 @@ class OsteonError(Exception):
 class Refused(OsteonError):
     """Raised when an invocation is refused before it is recorded; the caller is answered with the problem."""
 
-    def __init__(self, key: str, retryable: bool = False, **params: Any) -> None:  # noqa: ANN401
+    def __init__(self, key: str, retryable: bool = False, **params: Any) -> None:
         """Refuses with the problem `key` and its parameters."""
         self.problem = Problem(key=key, params=params, retryable=retryable)
         super().__init__(key)

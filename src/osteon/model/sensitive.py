@@ -38,7 +38,7 @@ class Sensitive(Generic[T]):
         return repr(self)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sensitive) and type(other) is type(self) and other._value == self._value
+        return other.__class__ is self.__class__ and plain(other) == self._value
 
     def __hash__(self) -> int:
         return hash((type(self), self._value))
@@ -62,6 +62,6 @@ class Secret(Sensitive[T]):
     __slots__ = ()
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401
+def plain(value: Any) -> Any:
     """The value itself, whether it is wrapped or not."""
     return value.reveal() if isinstance(value, Sensitive) else value  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]

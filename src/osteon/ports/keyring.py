@@ -4,7 +4,7 @@ from typing import Protocol
 
 from osteon.model import OsteonError, TenantId
 
-__all__ = ["Keyring", "KeyMissing", "Unreadable"]
+__all__ = ["KeyMissing", "Keyring", "Unreadable"]
 
 
 class KeyMissing(OsteonError):

@@ -1,7 +1,6 @@
 """The journal on the commit log: entries sealed under their tenant's key, chained, one frame a batch."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from threading import Lock
 
 from ulid import ULID
 
@@ -42,7 +41,6 @@ class LogJournal:
         self._chains: dict[tuple[TenantId, int], bytes] = {}
         self._accesses: dict[TenantId, int] = {}
         self._tenants: dict[TenantId, bytes] = {}
-        self._upkeep = Lock()
 
     async def take_over(self, tenant: TenantId) -> Mapping[int, int]:
         # A tenant's first entry is the first that needs its key.
@@ -75,14 +73,12 @@ class LogJournal:
         return await self._lane.run(lambda: self._append(batch))
 
     def retire(self, before: int) -> None:
-        """Gives up what every history has synced: the segments before `before`. Blocking, beside the lane."""
-        with self._upkeep:
-            self._log.retire(min(before, self._log.place.segment))
+        """Gives up what every history has synced: the segments before `before`. Blocking; for a lane of its own."""
+        self._log.retire(min(before, self._log.place.segment))
 
     def prepare(self) -> None:
-        """Makes a spare for the next segment, before commands need it. Blocking, beside the lane."""
-        with self._upkeep:
-            self._log.prepare()
+        """Makes a spare for the next segment, before commands need it. Blocking; for the same lane."""
+        self._log.prepare()
 
     @property
     def place(self) -> tuple[int, int, int]:

@@ -24,12 +24,12 @@ _Change = tuple[int, bytes | None]
 """Bytes written at an offset; without bytes, the file was cut there."""
 
 
-def nothing(change: int) -> bool:  # noqa: ARG001
+def nothing(change: int) -> bool:
     """No unsynced change survives."""
     return False
 
 
-def everything(change: int) -> bool:  # noqa: ARG001
+def everything(change: int) -> bool:
     """Each unsynced change survives."""
     return True
 

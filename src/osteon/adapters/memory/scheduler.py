@@ -26,7 +26,7 @@ class MemoryScheduler:
         task.add_done_callback(self._ended)
         return task
 
-    def lane(self, name: str) -> Lane:  # noqa: ARG002  # there is no thread to name
+    def lane(self, name: str) -> Lane:  # there is no thread to name
         return _Turns()
 
     def blocking(self, work: Callable[[], T]) -> Awaitable[T]:

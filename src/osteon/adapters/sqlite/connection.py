@@ -13,7 +13,7 @@ class Found(Protocol):
     """The rows that a statement finds. Until all are fetched, or it is closed, they hold a snapshot."""
 
     @property
-    def get(self) -> Any:  # noqa: ANN401
+    def get(self) -> Any:
         """The only value of the only row, the only row, or None."""
         ...
 
@@ -55,7 +55,7 @@ class Connection(Protocol):
         """Closes the file."""
         ...
 
-    def __enter__(self) -> Any: ...  # noqa: ANN401
+    def __enter__(self) -> Any: ...
 
     def __exit__(
         self, etype: type[BaseException] | None, evalue: BaseException | None, etraceback: TracebackType | None

@@ -110,12 +110,12 @@ def all_statements(views: Sequence[ViewTable]) -> list[str]:
     return [*TABLES, *(statement for view in views for statement in view.statements), *known]
 
 
-def column_value(value: Any) -> str | int | float | None:  # noqa: ANN401
+def column_value(value: Any) -> str | int | float | None:
     """A field of a row, or what it is compared with, as SQLite keeps it."""
     return value if value is None or isinstance(value, (str, int, float)) else record_json(value).decode()
 
 
-def folded(value: Any) -> str | None:  # noqa: ANN401
+def folded(value: Any) -> str | None:
     """A text in which upper and lower case are alike, in any script."""
     return value.casefold() if isinstance(value, str) else None
 

@@ -57,7 +57,7 @@ class SqliteViews:
                 yield body
             after = found[-1][:2]
 
-    def _find_by_key(self, tenant: TenantId, selection: Selection, key: Any) -> bytes | None:  # noqa: ANN401
+    def _find_by_key(self, tenant: TenantId, selection: Selection, key: Any) -> bytes | None:
         query = self._views[selection.view].by_key
         found: list[Any] = self._reading.now(
             tenant, lambda connection: connection.execute(query, (key,)).fetchall(), []

@@ -22,7 +22,7 @@ function spoken(schema) {
 }
 
 function limits(schema) {
-  const known = { minLength: "at least %s characters", maxLength: "at most %s characters", minimum: "at least %s", maximum: "at most %s", maxItems: "at most %s items", pattern: "matches `%s`" };
+  const known = { minLength: "length at least %s", maxLength: "length at most %s", minimum: "at least %s", maximum: "at most %s", maxItems: "at most %s items", pattern: "matches `%s`" };
   const said = Object.entries(known).filter(([name]) => name in schema).map(([name, text]) => text.replace("%s", schema[name]));
   if (schema.default !== undefined && schema.default !== null) said.push(`\`${JSON.stringify(schema.default)}\` unless said`);
   if (schema["x-sensitivity"]) said.push(schema["x-sensitivity"]);
@@ -36,9 +36,10 @@ function table(heads, rows) {
   return make("div", { class: "card scroll" }, make("table", {}, head, make("tbody", {}, rows.map((row) => make("tr", {}, cells(row))))));
 }
 
-function fields(schema) {
+function fields(schema, answered = false) {
   const needed = new Set(schema.required ?? []);
-  return table(["Field", "Type", "Needed", ""], Object.entries(schema.properties ?? {}).map(([name, each]) => [
+  const always = answered ? "Always there" : "Needed";
+  return table(["Field", "Type", always, ""], Object.entries(schema.properties ?? {}).map(([name, each]) => [
     make("code", {}, name), spoken(each), needed.has(name) ? "yes" : "no",
     [each.description, limits(each)].filter(Boolean).map((text) => make("p", {}, words(text))),
   ]));
@@ -85,7 +86,7 @@ function showOperation(operation) {
     section("Headers", table(["Header", "Needed", ""], headers(operation).map((each) => [
       make("code", {}, each.name), each.required ? "yes" : "no", words(each.description)]))),
     section("Body", fields(resolve(body))),
-    section("Answer", fields(resolve(answer))),
+    section("Answer", fields(resolve(answer), true)),
     make("div", { class: "card" }, copyable("Example", curl(operation))),
     section("Problems", table(["Status", "Meaning"], problems)));
 }

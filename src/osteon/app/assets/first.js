@@ -65,7 +65,7 @@ function showPeople() {
   at("people").querySelector("ul").replaceChildren(...here.people.map((person) => {
     const initials = person.name.split(" ").map((word) => word[0]).join("").slice(0, 2);
     const button = make("button", { class: "choice", type: "button", "data-email": person.email },
-      make("span", { class: "avatar", "aria-hidden": "true" }, initials), make("bdi", {}, person.name),
+      make("span", { class: "avatar", "aria-hidden": "true" }, initials), make("span", {}, make("bdi", {}, person.name)),
       make("small", {}, person.roles.map(spoken).join(", ")));
     button.addEventListener("click", () => choose(person));
     return make("li", {}, button);
@@ -75,6 +75,7 @@ function showPeople() {
 function showPerson(person) {
   for (const button of document.querySelectorAll(".choice[data-email]")) {
     button.setAttribute("aria-current", String(button.dataset.email === person.email));
+    if (button.dataset.email === person.email) button.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
   at("title").textContent = person.name ?? person.email;
   at("lead").textContent = "Whatever you ask, from here or from a terminal, is recorded, and shows below within a second.";
@@ -179,7 +180,7 @@ function fill(row, invocation, count) {
   row.querySelector("summary").replaceChildren(
     make("time", { dateTime: invocation.at, title: when.toLocaleString() }, clock.format(when)),
     make("span", { class: "what" }, invocation.type, make("small", {}, count > 1 ? `${detail} · ${count} times` : detail)),
-    make("bdi", { class: "where" }, place(invocation.context.scope.path)),
+    make("span", { class: "where" }, make("bdi", {}, place(invocation.context.scope.path))),
     make("span", { class: "outcome" }, make("span", { class: "chip", "data-tone": TONES[invocation.outcome] ?? "" }, outcome)));
   row.querySelector("pre").textContent = JSON.stringify(invocation, null, 2);
 }

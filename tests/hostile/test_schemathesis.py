@@ -1,0 +1,159 @@
+"""Whatever the contract allows, and much that it does not, sent to a real server: what comes back is documented."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis.checks import CheckFunction, not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    allow_header_conformance,
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+import osteon
+from demo.main import product
+from osteon.gateway.openapi import openapi
+from tests.hostile.people import ROLES, Asker, Things
+from tests.serving import Server
+
+CONTRACT = openapi(product, osteon.__version__)
+PATHS = sorted(CONTRACT["paths"])
+# Only the tenant that runs the installation has other tenants.
+HOUSE_ONLY = {"/commands/open-tenant", "/queries/get-tenant", "/queries/list-tenant-history"}
+
+FEW, MANY = 6, 200
+CHECKS: list[CheckFunction] = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+    unsupported_method,
+    allow_header_conformance,
+]
+
+
+class Target(NamedTuple):
+    """An operation, and somebody who sends things to it."""
+
+    server: Server
+    operation: Any
+    asker: Asker
+    things: Things
+    session: requests.Session
+    statuses: Counter[int]
+
+    def send(self, case: schemathesis.Case, *, real: bool) -> None:
+        """Sends one case, with real things in place of drawn identifiers if asked, and checks the answer."""
+        headers = self.asker.headers
+        if self.operation.path == "/commands/log-out":
+            # Whoever logs out is out: a session for each that may succeed, an ended one for all else.
+            headers = {**headers, "authorization": self.things.token() if real else ENDED}
+        if real:
+            self._make_real(case)
+        response = case.call(base_url=f"http://127.0.0.1:{self.server.port}", headers=headers, session=self.session)
+        self.statuses[response.status_code] += 1
+        case.validate_response(response, checks=CHECKS)
+
+    def _make_real(self, case: schemathesis.Case) -> None:
+        for name in ("Osteon-Scope", "Osteon-After"):
+            case.headers.pop(name, None)
+        if self.asker.scope is not None:
+            case.headers["Osteon-Scope"] = self.asker.scope
+        if isinstance(case.body, dict):
+            case.body = {**case.body, **self.things.real(self.operation.path, self._schema)}
+            case.body.pop("cursor", None)
+
+    @property
+    def _schema(self) -> dict[str, Any]:
+        reference = CONTRACT["paths"][self.operation.path]["post"]["requestBody"]["content"]["application/json"]
+        schema: dict[str, Any] = CONTRACT["components"]["schemas"][reference["schema"]["$ref"].rpartition("/")[2]]
+        return schema
+
+
+@pytest.fixture(scope="module")
+def operations() -> dict[str, Any]:
+    """The operations of the contract, by path."""
+    schema = schemathesis.openapi.from_dict(CONTRACT)
+    schema.validate()
+    return {found.ok().path: found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_answers_only_what_the_contract_documents(path: str, operations: dict[str, Any], serving: Server) -> None:
+    attack(path, operations, serving, FEW)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("path", PATHS)
+def test_answers_only_what_the_contract_documents_at_length(
+    path: str, operations: dict[str, Any], serving: Server
+) -> None:
+    attack(path, operations, serving, MANY)
+
+
+def attack(path: str, operations: dict[str, Any], serving: Server, examples: int) -> None:
+    """Sends drawn cases to one operation as each role; at least one must succeed."""
+    statuses: Counter[int] = Counter()
+    for target in targets(path, operations, serving, statuses):
+        with target.session:
+            cover(target)
+            draw(target, examples)
+    assert any(200 <= status < 300 for status in statuses), statuses
+
+
+def targets(path: str, operations: dict[str, Any], serving: Server, statuses: Counter[int]) -> Iterator[Target]:
+    """The operation as each role sees it."""
+    for role in ROLES:
+        asker = Asker.of(serving, role, in_house=path in HOUSE_ONLY and role == "administrator")
+        yield Target(serving, operations[path], asker, Things(serving, asker), requests.Session(), statuses)
+
+
+def cover(target: Target) -> None:
+    """Sends the cases at the boundaries of the schema; the administrator alone, for they are the same for all."""
+    if target.asker.role != "administrator":
+        return
+    schema = target.operation.schema
+    modes = [schemathesis.GenerationMode.NEGATIVE]
+    generation = schema.config.generation_for(operation=target.operation)
+    for case in schema.iter_coverage_cases(target.operation, generation_modes=modes, generation_config=generation):
+        target.send(case, real=False)
+
+
+def draw(target: Target, examples: int) -> None:
+    """Sends drawn cases: valid ones, with real identifiers or drawn ones, and invalid ones."""
+    valid = target.operation.as_strategy()
+    invalid = target.operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
+    kinds = st.one_of(
+        st.tuples(valid, st.just(True)), st.tuples(valid, st.just(False)), st.tuples(invalid, st.just(False))
+    )
+
+    @seed(len(target.operation.path))
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(kinds)
+    def send(drawn: tuple[schemathesis.Case, bool]) -> None:
+        case, real = drawn
+        target.send(case, real=real)
+
+    send()
+
+
+ENDED = "Bearer ended"
