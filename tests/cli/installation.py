@@ -81,7 +81,8 @@ def osteon(capsys: pytest.CaptureFixture[str]) -> Osteon:
     def run(*arguments: str | Path | int) -> Ran:
         capsys.readouterr()
         status = main([str(each) for each in arguments])
-        return Ran(status, *capsys.readouterr())
+        said, complained = capsys.readouterr()
+        return Ran(status, said, complained)
 
     return run
 
@@ -112,7 +113,7 @@ def serving_data(serving: Server) -> Path:
     """The data folder of the shared server."""
     arguments = serving.process.args
     assert isinstance(arguments, list)
-    return Path(arguments[arguments.index("--data") + 1])
+    return Path(str(arguments[arguments.index("--data") + 1]))
 
 
 def copied(left: Left, folder: Path) -> Path:
@@ -142,7 +143,7 @@ def stop_drain(server: Server) -> None:
         os.kill(child, signal.SIGSTOP)
 
 
-def accepted(client: Client, type: str, /, **fields: object) -> tuple[str, str]:
+def accepted(client: Client, type: str, /, **fields: str) -> tuple[str, str]:
     """The invocation and the position of a command that must be accepted."""
     answer = client.command(type, **fields)
     assert answer.status == 200, answer.raw

@@ -12,7 +12,6 @@ from osteon.cli import main
 from tests.cli.installation import Left, Osteon, connected, copied
 from tests.serving import ROOT, Server, environment
 
-
 PYTHON = [sys.executable, "-m", "osteon.cli"]
 COMMANDS = [["journal", "show"], ["journal", "follow"], ["journal", "verify"], ["views", "status"], ["tenants"]]
 

@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from tests.serving import PASSWORD, ROOT, Server, environment, new_key, running
 
 
 @contextmanager
-def following(data: Path, *options: str) -> "Iterator[subprocess.Popen[str]]":
+def following(data: Path, *options: str) -> "Generator[subprocess.Popen[str]]":
     """Follows in a process of its own."""
     command = [sys.executable, "-m", "osteon.cli", "journal", "follow", "--json", "--data", str(data), *options]
     process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True)
@@ -25,7 +25,7 @@ def following(data: Path, *options: str) -> "Iterator[subprocess.Popen[str]]":
         process.communicate()
 
 
-def next_entry(process: "subprocess.Popen[str]") -> Any:  # noqa: ANN401
+def next_entry(process: "subprocess.Popen[str]") -> Any:
     assert process.stdout is not None
     return json.loads(process.stdout.readline())
 
@@ -51,7 +51,8 @@ def test_follows_what_becomes_durable_over_a_restart(tmp_path: Path) -> None:
 
 
 def test_follows_a_tenant_that_is_only_being_opened(serving: Server, serving_data: Path) -> None:
-    with following(serving_data, "--limit", "0") as process:
+    with following(serving_data, "--limit", "1") as process:
+        next_entry(process)
         ada = serving.client("house", "ada@house.example")
         fields = {"name": "initech", "type": "customer", "email": "bill@initech.example", "person": "Bill"}
         accepted(ada, "open-tenant", password=PASSWORD, **fields)

@@ -13,7 +13,6 @@ from osteon.messages import ENTRY, Record, header
 from tests.cli.installation import ALICE, Left, Osteon, accepted, connected, copied, keyring_of
 from tests.serving import Server, new_key, running
 
-
 Finding = tuple[str | None, int | None, int | None, str]
 
 
@@ -24,7 +23,7 @@ def data(left: Left, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def file(data: Path, left: Left) -> Any:  # noqa: ANN401
+def file(data: Path, left: Left) -> Any:
     """The file of `acme`, open for writing."""
     with contextlib.closing(connected(data, left.tenant)) as connection:
         yield connection
@@ -81,7 +80,7 @@ def test_passes_after_a_kill_and_counts_everything(osteon: Osteon, left: Left) -
 
 def test_passes_once_the_log_is_filed_again(osteon: Osteon, left: Left, data: Path) -> None:
     with running(data) as server:
-        assert server.stop() in {0, 143}
+        server.stop()
     ran = osteon("journal", "verify", "--tenant", "acme", "--data", data)
     assert ran.status == 0
     assert "nothing is wrong" in ran.said

@@ -13,8 +13,8 @@ def test_grants_a_role_as_the_recipe_says(serving: Server, tmp_path: Path) -> No
     (recipe,) = blocks(HOW_TO / "grant-a-role.md", "sh")
     here, elsewhere, revoked, after = [json.loads(line) for line in run_shell(recipe, tmp_path, serving.port)]
     assert (here["verdict"], revoked["verdict"]) == ("accepted", "accepted")
-    assert (elsewhere["key"], elsewhere["params"]["reason"]) == ("not-permitted", "no-role-here")
-    assert (after["key"], after["params"]["reason"]) == ("not-permitted", "no-role-here")
+    assert (elsewhere["key"], elsewhere["params"]["reason"]) == ("not-permitted", "not-granted")
+    assert (after["key"], after["params"]["reason"]) == ("not-permitted", "not-granted")
 
 
 def test_keeps_two_installations_apart(serving: Server, tmp_path: Path) -> None:

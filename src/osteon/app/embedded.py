@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import structlog
+
 from osteon.adapters.argon2.passwords import Argon2Passwords
-from osteon.adapters.commitlog import CommitLog, known_place
+from osteon.adapters.commitlog import CommitLog, UpkeepFailed, known_place
 from osteon.adapters.commitlog.journal import LogJournal
 from osteon.adapters.jose.tokens import JoseTokens
 from osteon.adapters.keyfile.keyring import KeyfileKeyring, installation_key
@@ -122,8 +124,8 @@ class Embedded(NamedTuple):
     async def close(self) -> None:
         """Ends in order: what was acknowledged is durable already."""
         await self.drain.close()
-        self.connections.close()
         self.scheduler.close()
+        self.connections.close()
         self.log.close()
 
 
@@ -131,5 +133,9 @@ async def _upkeep(lane: Lane, journal: LogJournal, agents: UaParserAgents) -> No
     """Does beside the loop what would hold it up later: reads the rules for browsers, keeps a spare segment ready."""
     await lane.run(agents.load)
     while True:
-        await lane.run(journal.prepare)
+        try:
+            await lane.run(journal.prepare)
+        except UpkeepFailed as failure:
+            # Commands go on in the segment that there is; their callers are told when that is full.
+            structlog.get_logger("osteon.log").warning("no spare segment could be made", reason=str(failure))
         await asyncio.sleep(1.0)

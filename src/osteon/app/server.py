@@ -86,11 +86,15 @@ class _Server:
         options = self._options
         embedded = await Embedded.start(options.product, options.data, options.domain, self._failed)
         world = cast("World | None", embedded.engine.product.world)
-        if is_new(embedded.engine):
-            await begin_world(embedded.engine, world.house if world else _house())
-        # Until it has served once, an earlier start may have been interrupted while it made the world.
-        if world and known_product(options.data) is None:
-            await populate(embedded.engine, embedded.gateway, world)
+        try:
+            if is_new(embedded.engine):
+                await begin_world(embedded.engine, world.house if world else _house())
+            # Until it has served once, an earlier start may have been interrupted while it made the world.
+            if world and known_product(options.data) is None:
+                await populate(embedded.engine, embedded.gateway, world)
+        except BaseException:
+            await embedded.close()
+            raise
         return Serving(f"http://{options.domain}:{port}", "", embedded, world)
 
     async def _serve(self, serving: Serving, listener: socket.socket) -> None:

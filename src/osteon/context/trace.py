@@ -20,8 +20,8 @@ class Trace(Value):
         current: This invocation.
     """
 
-    action: Identifier
-    external: Identifier
+    action: str
+    external: str
     originating: InvocationId
     current: InvocationId
     parent: InvocationId | None = None

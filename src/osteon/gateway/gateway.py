@@ -242,7 +242,7 @@ class Gateway:
         message = self._type(item.type, "query")
         key = _key(item.key) if item.key is not None else invocation
         query = cast("Query[Any]", read_message(message, bytes(item.body)))
-        after = read_places(item.after) if item.after else []
+        after = read_places(item.after) if item.after is not None else []
         context = self._context(caller, item, message, query, invocation, key)
         answered = await self._engine.reader.ask(
             query, context, after, lambda: InvocationEdge(self._engine.capabilities, context, key)
@@ -282,7 +282,7 @@ class Gateway:
             also = self._scope(caller, getattr(asked, message.also_in))
         ruling = self._rule(caller, message.name, path, also)
         trace = Trace(
-            action=_identifier(item.action, "Osteon-Action") if item.action else Identifier(key),
+            action=_identifier(item.action, "Osteon-Action") if item.action is not None else Identifier(key),
             external=Identifier(key),
             originating=invocation,
             current=invocation,
@@ -300,7 +300,7 @@ class Gateway:
         return context
 
     def _scope(self, caller: Caller, scope: str | None) -> tuple[ScopeId, ...]:
-        wanted = ScopeId(Identifier(scope)) if scope else caller.tenant.root
+        wanted = ScopeId(Identifier(scope)) if scope is not None else caller.tenant.root
         path = self._engine.indexes.scopes(caller.tenant.tenant).path(wanted)
         if path is None:
             raise Refused("scope-not-found", scope=scope)

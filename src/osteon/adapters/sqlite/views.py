@@ -85,11 +85,11 @@ def _cursor(view: str, place: int, key: str) -> str:
 def _place(view: str, cursor: str) -> tuple[int, str]:
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
-        of, place, key = text.split("/", 2)
+        _, place, key = text.split("/", 2)
         found = int(place), key
     except (binascii.Error, ValueError):
         raise Refused("invalid-cursor") from None
-    # Whatever else spells the same place was not given out by this view.
-    if of != view or _cursor(view, *found) != cursor or not 0 <= found[0] < 1 << 63:
+    # Whatever else spells the same place, or is of another view, was not given out by this one.
+    if _cursor(view, *found) != cursor or not 0 <= found[0] < 1 << 63:
         raise Refused("invalid-cursor")
     return found

@@ -15,6 +15,8 @@ __all__ = ["Failed", "SystemScheduler"]
 
 T = TypeVar("T")
 
+_LAST = 5.0
+
 Failed = Callable[[str, BaseException], None]
 """Told the name of a task and the exception that left it; the process is to end."""
 
@@ -34,6 +36,8 @@ class SystemScheduler:
         """
         self._failed = failed
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lanes: list[_ThreadLane] = []
+        self._closed = False
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="blocking")
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
@@ -43,24 +47,33 @@ class SystemScheduler:
         return task
 
     def lane(self, name: str) -> Lane:
-        return _ThreadLane(name, asyncio.get_running_loop())
+        lane = _ThreadLane(name, asyncio.get_running_loop())
+        self._lanes.append(lane)
+        return lane
 
     def blocking(self, work: Callable[[], T]) -> Awaitable[T]:
         return asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def close(self) -> None:
-        """Drops blocking work that has not begun; what runs is not waited for."""
+        """Cancels the tasks, drops blocking work that has not begun, and waits for what the lanes were given."""
+        self._closed = True
+        for task in self._tasks:
+            task.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        for lane in self._lanes:
+            lane.close()
+        for lane in self._lanes:
+            lane.join()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         fault = None if task.cancelled() else task.exception()
-        if fault is not None:
+        if fault is not None and not self._closed:
             self._failed(task.get_name(), fault)
 
 
 class _ThreadLane:
-    """A thread that ends with its process.
+    """A thread that ends with its process: work that runs by then may end it badly, so lanes are closed first.
 
     Outcomes go back to the loop together: as long as it has not come round to the last wake-up, they need no other.
     """
@@ -71,7 +84,8 @@ class _ThreadLane:
         self._outcomes: deque[_Outcome] = deque()
         self._awaking = False
         self._closed = False
-        Thread(target=self._serve, name=name, daemon=True).start()
+        self._thread = Thread(target=self._serve, name=name, daemon=True)
+        self._thread.start()
 
     def run(self, work: Callable[[], T]) -> Awaitable[T]:
         if self._closed:
@@ -85,6 +99,10 @@ class _ThreadLane:
         if not self._closed:
             self._closed = True
             self._calls.put(None)
+
+    def join(self) -> None:
+        """Waits for its last work, but not for a disk that never answers."""
+        self._thread.join(_LAST)
 
     def _serve(self) -> None:
         # Work whose caller was cancelled runs all the same: what stands behind it may build on it.
