@@ -19,6 +19,7 @@ from osteon.adapters.system.disk import SystemDisk
 from osteon.adapters.system.entropy import SystemEntropy
 from osteon.app.inspection import Inspection
 from osteon.cli import main
+from osteon.messages import Position
 from osteon.model import TenantId
 from tests.serving import Client, Server, new_key, running
 
@@ -72,6 +73,11 @@ class Left(NamedTuple):
     tenant: TenantId
     acknowledged: list[tuple[str, str]]
     project: str
+
+    @property
+    def first(self) -> Position:
+        """Where the project's first entry stands; it is filed."""
+        return Position.of(self.acknowledged[0][1])
 
 
 @pytest.fixture

@@ -60,11 +60,13 @@ def test_shows_the_rest_of_a_damaged_log(osteon: Osteon, left: Left, tmp_path: P
 
 def test_says_which_entry_cannot_be_read(osteon: Osteon, left: Left, tmp_path: Path) -> None:
     data = copied(left, tmp_path)
+    partition, sequence = left.first
     with contextlib.closing(connected(data, left.tenant)) as file:
-        file.execute("UPDATE journal SET stored = zeroblob(200) WHERE position = ?", (4 << 48 | 1,)).fetchall()
+        place = partition << 48 | sequence
+        file.execute("UPDATE journal SET stored = zeroblob(200) WHERE position = ?", (place,)).fetchall()
     ran = osteon("journal", "show", "--tenant", "acme", "--data", data)
     assert ran.status == 1
-    assert "Entry 1 in partition 4 of 'acme' is not what was written there." in ran.complained
+    assert f"Entry {sequence} in partition {partition} of 'acme' is not what was written there." in ran.complained
 
 
 def test_refuses_an_entity_that_cannot_be_one(osteon: Osteon, left: Left) -> None:

@@ -115,7 +115,7 @@ def test_finds_that_the_last_filed_is_deleted(
 ) -> None:
     last = file.execute("SELECT place FROM progress WHERE kind = 'partition' AND part = ?", (partition,)).get
     file.execute("DELETE FROM journal WHERE position = ?", (partition << 48 | last,)).fetchall()
-    assert findings()[0] == ("acme", partition, last, "missing")
+    assert findings() == [("acme", partition, last, "missing")]
 
 
 def test_finds_a_record_sealed_anew_with_the_key(

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from osteon.adapters.commitlog import UpkeepFailed
 from osteon.ports.clock import Clock
 from osteon.ports.scheduler import Scheduler
 
@@ -150,7 +151,11 @@ class DrainProcess:
         await self._tell(process, {"settle": True})
         segment = (await self._hear(process))["settled"]
         if segment:
-            await self._retire(segment)
+            try:
+                await self._retire(segment)
+            except UpkeepFailed as failure:
+                # They stay where they are until the next time.
+                self._log.warning("segments could not be given up", reason=str(failure))
 
     async def _tell(self, process: asyncio.subprocess.Process, what: dict[str, Any]) -> None:
         assert process.stdin is not None

@@ -1,7 +1,8 @@
-"""Management on a port and a thread of its own: live, ready, metrics, info. It answers while the loop is busy, and says so."""
+"""Management on a port and a thread of its own: live, ready, metrics, info. It answers while the loop is busy or starting."""
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -10,64 +11,105 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 import osteon
-from osteon.engine import Engine
+from osteon.app.embedded import Embedded
 
-__all__ = ["Management"]
+__all__ = ["Management", "commit"]
 
 
 class Management:
-    """Serves management requests for an engine until it is closed."""
+    """Serves management requests from its making until it is closed; it is ready between `ready` and `ending`."""
 
-    def __init__(self, engine: Engine, port: int) -> None:
+    def __init__(self, port: int) -> None:
         """Starts to serve on loopback; port 0 is any free one."""
-        registry = CollectorRegistry()
-        registry.register(_EngineMetrics(engine))
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(engine, registry))
+        self.embedded: Embedded | None = None
+        self.is_ready = False
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
-        Thread(target=self._server.serve_forever, name="management", daemon=True).start()
+        Thread(target=self._server.serve_forever, args=(0.05,), name="management", daemon=True).start()
 
     @property
     def address(self) -> str:
         """Where it is served."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
+    def ready(self, embedded: Embedded) -> None:
+        """Requests are answered from now on."""
+        self.embedded = embedded
+        self.is_ready = True
+
+    def ending(self) -> None:
+        """No more requests are taken."""
+        self.is_ready = False
+
     def close(self) -> None:
         """Ends it."""
         self._server.shutdown()
         self._server.server_close()
 
+    def metrics(self) -> bytes:
+        """The metrics of now, in Prometheus' text format."""
+        registry = CollectorRegistry()
+        if self.embedded is not None:
+            registry.register(_Metrics(self.embedded))
+        return generate_latest(registry)
 
-class _EngineMetrics(Collector):
-    """Reads the engine's numbers when asked: nothing is counted twice, and nothing on the hot path."""
+    def info(self) -> dict[str, str | None]:
+        """What is running."""
+        product = self.embedded.engine.product.name if self.embedded else None
+        return {"product": product, "version": osteon.__version__, "commit": commit()}
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+
+class _Metrics(Collector):
+    """Reads an installation's numbers when asked: nothing is counted twice, and nothing on the hot path."""
+
+    def __init__(self, embedded: Embedded) -> None:
+        self._embedded = embedded
 
     def collect(self) -> Any:
         """The metrics of now."""
-        engine = self._engine
-        entities, verdicts = engine.processor.memory.sizes
-        yield CounterMetricFamily("osteon_committed_batches", "Batches made durable", engine.processor.committed_batch)
-        yield CounterMetricFamily("osteon_drained_batches", "Batches in history and views", engine.ports.drain.drained)
+        engine, drain = self._embedded.engine, self._embedded.drain
+        processor, recorder = engine.processor, engine.recorder
+        entities, verdicts = processor.memory.sizes
+        refused = CounterMetricFamily("osteon_refused", "Requests refused or rejected, by problem", labels=["key"])
+        for key, count in list(self._embedded.gateway.refused.items()):
+            refused.add_metric([key], count)
+        yield refused
+        yield CounterMetricFamily("osteon_committed_batches", "Batches made durable", processor.committed_batch)
+        yield CounterMetricFamily("osteon_drained_batches", "Batches in history and views", drain.drained)
+        yield CounterMetricFamily("osteon_drain_restarts", "Times the drain was started again", drain.restarts)
+        yield CounterMetricFamily("osteon_access_dropped", "Refusals counted, not recorded", recorder.dropped)
+        yield GaugeMetricFamily("osteon_undrained_entries", "Entries not in history and views", processor.undrained)
         yield GaugeMetricFamily("osteon_inbox_waiting", "Commands waiting for their turn", engine.inbox.waiting)
         yield GaugeMetricFamily("osteon_entities", "Entities in memory", entities)
         yield GaugeMetricFamily("osteon_verdicts", "Recorded verdicts in memory", verdicts)
-        yield GaugeMetricFamily(
-            "osteon_reactions_running", "Reactions' commands without verdict", engine.reactions.running
-        )
+        running = engine.reactions.running
+        yield GaugeMetricFamily("osteon_reactions_running", "Reactions' commands without verdict", running)
 
 
-def _handler(engine: Engine, registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
+def commit() -> str | None:
+    """The commit that a checkout runs from; None for an installed package."""
+    git = Path(__file__).parents[3] / ".git"
+    try:
+        head = (git / "HEAD").read_text().strip()
+        return (git / head.removeprefix("ref: ")).read_text().strip() if head.startswith("ref: ") else head
+    except OSError:
+        return None
+
+
+def _handler(management: Management) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             match self.path:
-                case "/live" | "/ready":
+                case "/live":
                     self._answer(200, "text/plain", b"yes\n")
+                case "/ready" if management.is_ready:
+                    self._answer(200, "text/plain", b"yes\n")
+                case "/ready":
+                    self._answer(503, "text/plain", b"no\n")
                 case "/metrics":
-                    self._answer(200, "text/plain; version=0.0.4", generate_latest(registry))
+                    self._answer(200, "text/plain; version=0.0.4", management.metrics())
                 case "/info":
-                    info = {"product": engine.product.name, "version": osteon.__version__}
-                    self._answer(200, "application/json", json.dumps(info).encode())
+                    self._answer(200, "application/json", json.dumps(management.info()).encode())
                 case _:
                     self._answer(404, "text/plain", b"There are /live, /ready, /metrics and /info.\n")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -66,6 +67,7 @@ class _Server:
             loop.add_signal_handler(number, self._told, number)
         listener = _listen(self._options.port)
         port = listener.getsockname()[1]
+        management = Management(self._options.management_port)
         starting = asyncio.create_task(self._start(port))
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -75,11 +77,12 @@ class _Server:
                 await starting
             return self._status
         serving = await starting
-        management = Management(serving.embedded.engine, self._options.management_port)
+        management.ready(serving.embedded)
         await self._serve(serving._replace(management=management.address), listener)
-        management.close()
+        management.ending()
         stopping.cancel()
         await serving.embedded.close()
+        management.close()
         return self._status
 
     async def _start(self, port: int) -> Serving:
@@ -100,6 +103,7 @@ class _Server:
     async def _serve(self, serving: Serving, listener: socket.socket) -> None:
         front = Front(serving.embedded.gateway)
         await front.serve(listener)
+        _spare_the_collector()
         self._ready(serving)
         await self._stop.wait()
         await front.close(_GRACE)
@@ -111,6 +115,17 @@ class _Server:
         """What must not fail has failed: what is in memory cannot be trusted any more, so the process ends."""
         self._log.critical("the server ends", task=name, reason=repr(fault), exc_info=fault)
         os._exit(70)
+
+
+def _spare_the_collector() -> None:
+    """Tells the garbage collector to leave alone what stays, and to look less often at what comes and goes.
+
+    With its own thresholds, full collections of what is in memory take a fifth of the time under load and make the slowest
+    replies several times slower.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _listen(port: int) -> socket.socket:

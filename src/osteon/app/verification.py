@@ -151,10 +151,9 @@ class _Walk:
         return iter(found)
 
     def cut(self, end: int) -> Finding:
-        """The history says that it holds more than it does."""
-        return self._finding(
-            self.last + 1, "missing", f"{self._noun} {self.last + 1} of {end}", "the end of the history"
-        )
+        """The history says that it holds more than it does; what follows, in the log, follows what is missing."""
+        missing, self.last, self._doubted = self.last + 1, end, True
+        return self._finding(missing, "missing", f"{self._noun} {missing} of {end}", "the end of the history")
 
     def _gap(self, number: int) -> Iterator[Finding]:
         """Entries are numbered without a gap; a block of the access log that could not be written leaves one."""

@@ -2,7 +2,7 @@
 
 from ulid import ULID
 
-from osteon.model import Identifier, InvocationId, Value, replace
+from osteon.model import InvocationId, Value, replace
 
 __all__ = ["Trace", "traceparent"]
 
@@ -10,7 +10,8 @@ __all__ = ["Trace", "traceparent"]
 class Trace(Value):
     """Where an invocation stands in the chain that one action of a person set off.
 
-    `action`, `external` and `originating` never change along the chain; `parent` and `current` move at every hop.
+    `action`, `external` and `originating` never change along the chain; `parent` and `current` move at every hop. The
+    client makes the first two: each is a ULID or a UUID.
 
     Attributes:
         action: What the person did, such as pressing a button; made by the client, one action may need several invocations.

@@ -118,6 +118,7 @@ class Engine:
         """Lets commands in again that were held back while the drain was too far behind."""
         while True:
             await self.ports.clock.sleep(0.05)
+            self.processor.look_at_lag()
             self.inbox.pump()
 
     def _path(self, tenant: TenantId, scope: ScopeId) -> tuple[ScopeId, ...]:

@@ -121,10 +121,14 @@ class Processor:
     @property
     def ready(self) -> bool:
         """Whether another command fits into the batch that is being filled, and the drain is not too far behind."""
-        return len(self._open) < self._limits.batch and self.lag <= self._limits.lag
+        return len(self._open) < self._limits.batch and self._lag <= self._limits.lag
 
     @property
-    def lag(self) -> int:
+    def undrained(self) -> int:
+        """How many durable entries were not in history and views when somebody last looked."""
+        return self._lag
+
+    def look_at_lag(self) -> int:
         """How many durable entries are not in history and views yet."""
         drained = self._drained()
         while self._undrained and self._undrained[0][0] <= drained:
@@ -192,7 +196,9 @@ class Processor:
     def take(self, delivery: Delivery) -> None:
         """Decides a command now, or as soon as its tenant and its entity are in memory."""
         tenant = self._tenants.get(delivery.context.tenant)
-        name = self._name(delivery)
+        decider = self._product.deciders[type(delivery.command)]
+        # Clients draw identifiers, so two kinds of entities may have the same.
+        name = f"{decider.entity}/{delivery.entity}"
         place = (delivery.context.tenant, name)
         queue = self._cold.get(place)
         if queue is not None:
@@ -210,10 +216,6 @@ class Processor:
             self._work.clear()
             while self._open or self._extra:
                 await self._commit()
-
-    def _name(self, delivery: Delivery) -> str:
-        """The entity's name in memory: clients draw identifiers, so two kinds of entities may have the same."""
-        return f"{self._product.deciders[type(delivery.command)].entity}/{delivery.entity}"
 
     def _is_warm(self, tenant: TenantMemory, name: str, delivery: Delivery) -> bool:
         """Whether memory alone can tell the entity's state and whether the key was used."""
@@ -421,6 +423,7 @@ class Processor:
         self.committed_batch = number
         self._undrained.append((number, len(batch)))
         self._lag += len(batch)
+        self.look_at_lag()
         for pending in batch:
             pending.tenant.last_batch = number
             pending.tenant.durable_entries += 1

@@ -282,8 +282,8 @@ class Gateway:
             also = self._scope(caller, getattr(asked, message.also_in))
         ruling = self._rule(caller, message.name, path, also)
         trace = Trace(
-            action=_identifier(item.action, "Osteon-Action") if item.action is not None else Identifier(key),
-            external=Identifier(key),
+            action=key if item.action is None else _action(item.action),
+            external=key,
             originating=invocation,
             current=invocation,
         )
@@ -426,10 +426,10 @@ def _key(key: str | None) -> str:
     return key.lower()
 
 
-def _identifier(text: str, header: str) -> Identifier:
-    if not is_identifier(text) and _UUID.fullmatch(text) is None:
-        raise Refused("invalid-header", header=header)
-    return Identifier(text)
+def _action(action: str) -> str:
+    if not is_identifier(action) and _UUID.fullmatch(action) is None:
+        raise Refused("invalid-header", header="Osteon-Action")
+    return action
 
 
 def _secret_fields(message: MessageType) -> frozenset[str]:

@@ -43,7 +43,8 @@ else:
                 namespace["also_in"] = also_in
             if internal:
                 namespace["internal"] = True
-            config = {"frozen": True, "kw_only": True, "rename": "camel"} | config
+            # What cannot change cannot come to refer to itself: the garbage collector need not look at it.
+            config = {"frozen": True, "kw_only": True, "rename": "camel", "gc": False} | config
             return super().__new__(mcls, name, bases, namespace, **config)
 
     class Value(msgspec.Struct, metaclass=Shape):

@@ -68,7 +68,7 @@ class Selecting:
                 return f"INDEXED BY {self._table.index(INDEXED + column)}"
         if self._table.scoped and (0 <= shape.scopes <= MANY or "scope" in shape.equal):
             return f"INDEXED BY {self._table.index('scope')}"
-        return "NOT INDEXED"
+        return ""
 
     def _conditions(self, shape: "_Shape") -> list[str]:
         further = ["(place, key) > (:place, :key)"] if shape.further else []
@@ -103,9 +103,10 @@ def _in_scopes(count: int) -> list[str]:
         return []
     if count == 1:
         return ["scope = :scope0"]
+    # The plus keeps the index of scopes out of it, which would have all their rows sorted.
     if count > MANY:
-        return ["scope IN (SELECT value FROM json_each(:scope0))"]
-    return [f"scope IN ({', '.join(f':scope{at}' for at in range(count))})"]
+        return ["+scope IN (SELECT value FROM json_each(:scope0))"]
+    return [f"+scope IN ({', '.join(f':scope{at}' for at in range(count))})"]
 
 
 def _column(name: str) -> str:

@@ -1,0 +1,16 @@
+"""The server with small segments, so that a test can fill them: run as `python -m tests.resilience.small_log` in place of the CLI."""
+
+import sys
+
+from osteon.adapters.commitlog import CommitLog
+from osteon.cli import main
+
+__all__ = ["SEGMENT_SIZE"]
+
+SEGMENT_SIZE = 256 << 10
+
+if __name__ == "__main__":
+    defaults = CommitLog.recover.__kwdefaults__
+    assert defaults is not None
+    defaults["segment_size"] = SEGMENT_SIZE
+    sys.exit(main())
