@@ -107,9 +107,8 @@ async def test_keeps_the_order_within_a_partition(start: Start) -> None:
     async with start() as draining:
         bridge = project(1)
         await draining.record(created(0, 1, bridge))
-        for sequence in range(2, 20):
-            last = await draining.record(renamed(0, sequence, bridge, f"Name {sequence}"))
-        assert await draining.drain.reached(last, 20.0)
+        batches = [await draining.record(renamed(0, each, bridge, f"Name {each}")) for each in range(2, 20)]
+        assert await draining.drain.reached(batches[-1], 20.0)
         assert await draining.name_of(bridge) == "Name 19"
 
 

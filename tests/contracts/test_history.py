@@ -134,11 +134,18 @@ def test_orders_overtaken_invocations_of_an_account(world: World, size: int) -> 
 
 
 def test_tells_the_greatest_identifiers(world: World) -> None:
-    world.file([an_entry(1, entity=105, key="ann/5"), an_entry(2, entity=103, key="zoe/x/7")])
-    assert run(world.history.greatest(ACME)) == (identifier(105), "7")
+    five, six, seven, nine = (identifier(number) for number in (5, 6, 7, 9))
+    world.file([an_entry(1, entity=105, key=f"ann/{five}"), an_entry(2, entity=103, key=f"zoe/x/{seven}")])
+    assert run(world.history.greatest(ACME)) == (identifier(105), seven)
 
-    world.file([an_entry(3, entity=104, key="ann/6"), replace(an_entry(4, key="ann/9"), verdict="faulted")])
-    assert run(world.history.greatest(ACME)) == (identifier(105), "7")
+    world.file([an_entry(3, entity=104, key=f"ann/{six}"), replace(an_entry(4, key=f"ann/{nine}"), verdict="faulted")])
+    assert run(world.history.greatest(ACME)) == (identifier(105), seven)
+
+
+def test_a_key_that_is_no_identifier_is_not_the_greatest(world: World) -> None:
+    keys = (f"ann/{identifier(5)}", "ann/f47ac10b-58cc-4372-a567-0e02b2c3d479", "caused/by-reaction/0")
+    world.file([an_entry(number, key=key) for number, key in enumerate(keys, 1)])
+    assert run(world.history.greatest(ACME)) == (identifier(100), identifier(5))
 
 
 def test_tells_the_head_of_each_partition(world: World) -> None:

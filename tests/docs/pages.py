@@ -59,8 +59,10 @@ def run_shell(block: Block, folder: Path, port: int = 0) -> list[str]:
         ".venv/bin/python", sys.executable
     )
     command = ["bash", "-c", script]
-    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=30)
-    assert not done.returncode and not done.stderr, done.stdout + done.stderr
+    done = subprocess.run(
+        command, check=False, cwd=folder, env=environment(), capture_output=True, text=True, timeout=30
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     return done.stdout.splitlines()
 
 

@@ -30,5 +30,6 @@ def sync_unless_closed(file: File) -> None:
 
 
 if __name__ == "__main__":
-    log.sync = sync_later
+    assert "sync" in log.__dict__
+    log.__dict__["sync"] = sync_later
     sys.exit(main())

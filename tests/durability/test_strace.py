@@ -102,7 +102,8 @@ def syncs_of(written: Call, syncs: Sequence[Call]) -> Iterator[Call]:
 def tenant_of(server: Server) -> str:
     """The identifier of `acme`, as the house lists it."""
     house = server.client("house", "ada@house.example")
-    return next(row["tenant"] for row in house.every("list-tenants") if row["name"] == "acme")
+    tenant: str = next(row["tenant"] for row in house.every("list-tenants") if row["name"] == "acme")
+    return tenant
 
 
 def copy_of(client: Client, server: Server) -> Client:

@@ -129,7 +129,7 @@ def total_of(installation: InProcess, counter: Identifier) -> int:
 async def until(condition: Callable[[], bool]) -> None:
     """Lets everything else go on until `condition` holds."""
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  # there is no event for what a test wants to see
+        while not condition():  # there is no event for what a test wants to see
             await asyncio.sleep(0)
 
 

@@ -142,8 +142,8 @@ def is_permitted(outcome: Reply | OsteonProblem) -> bool:
     return isinstance(outcome, NotFound)
 
 
-async def ada(installation: InProcess, tenant: str) -> Client:
+async def ada(installation: InProcess, tenant: str, email: str = ADMINISTRATOR.email) -> Client:
     """The administrator of a tenant, logged in."""
     client = Client(transport(installation, tenant))
-    await client.log_in(ADMINISTRATOR.email, ADMINISTRATOR.password)
+    await client.log_in(email, ADMINISTRATOR.password)
     return client

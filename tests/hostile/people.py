@@ -47,6 +47,7 @@ class Things:
         self._maker = Asker.of(server, "administrator", in_house=in_house).client
         self._guest = server.client("house" if in_house else "acme")
         self._log_ins = 0
+        self._address = ""
         self._root = self._maker.query("list-scopes").answer["items"][0]["scope"]
         self._makers: dict[str, Callable[[], Any]] = {
             "project": self._project,
@@ -66,9 +67,11 @@ class Things:
         """Values for those fields of an operation's body that must name something that there is."""
         known = {"/commands/log-in": {"email", "password"}, "/commands/refresh-session": {"refreshToken"}}
         made = {"/commands/add-scope": {"parent"}}
-        wanted = known.get(path) or made.get(path) or {
-            name for name in schema.get("required", ()) if name not in {"email", "password", "name"}
-        }
+        wanted = (
+            known.get(path)
+            or made.get(path)
+            or {name for name in schema.get("required", ()) if name not in {"email", "password", "name"}}
+        )
         return {name: self._makers[name]() for name in sorted(wanted) if name in self._makers}
 
     def token(self) -> str:
@@ -83,7 +86,8 @@ class Things:
         """The address of a person who has not logged in so often that it would be refused for a while."""
         if self._log_ins % 40 == 0:
             self._address = f"{new_key().lower()}@somewhere.example"
-            self._maker.command("add-person", email=self._address, person="Newcomer", password=PASSWORD).position
+            added = self._maker.command("add-person", email=self._address, person="Newcomer", password=PASSWORD)
+            assert added.status == 200, added.raw
         self._log_ins += 1
         return self._address
 

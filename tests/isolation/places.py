@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from tests.serving import Answer, Client, new_key
+from tests.serving import Answer, Client, new_key, patiently
 
 __all__ = ["Place", "likeness", "project_in", "scopes_of"]
 
@@ -22,7 +22,7 @@ def project_in(client: Client, scope: str) -> Place:
     """Creates a project in the scope of that name."""
     there, project = scopes_of(client)[scope], new_key()
     created = client.command("create-project", within=there, project=project, name=f"Project {project[-6:]}")
-    row: dict[str, Any] = client.query("get-project", after=created.position, project=project).answer
+    row: dict[str, Any] = patiently(lambda: client.query("get-project", created.position, project=project)).answer
     return Place(project, there, created.position, row)
 
 

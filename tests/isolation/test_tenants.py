@@ -111,7 +111,7 @@ def test_the_same_identifier_is_another_entity(alice: Client, gina: Client) -> N
 
 
 def test_an_item_of_a_bulk_reaches_no_further(alice: Client, own: Place, foreign: Place) -> None:
-    items = [
+    items: list[dict[str, object]] = [
         {"type": "get-project", "body": {"project": foreign.project}},
         {"type": "list-projects", "scope": foreign.scope, "body": {}},
         {"type": "get-project", "scope": own.scope, "body": {"project": own.project}},
@@ -136,9 +136,8 @@ def test_a_foreign_position_tells_nothing(alice: Client, gina: Client, foreign: 
 
 
 def test_a_foreign_cursor_tells_nothing(alice: Client, gina: Client) -> None:
-    for _ in range(2):
-        theirs = project_in(gina, "US")
-    cursor = gina.query("list-projects", after=theirs.position, limit=1).answer["next"]
+    last = [project_in(gina, "US") for _ in range(2)][-1]
+    cursor = gina.query("list-projects", after=last.position, limit=1).answer["next"]
     assert cursor is not None
     answer = alice.query("list-projects", limit=100, cursor=cursor)
     assert answer.status == 200 or answer.refusal == (422, "invalid-cursor")

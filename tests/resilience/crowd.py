@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from tests.serving import Server, new_key
 
-__all__ = ["Deed", "Member", "Reply", "crowd", "repeat", "work"]
+__all__ = ["Deed", "Member", "Reply", "crowd", "repeat", "seeded", "work"]
 
-PEOPLE = {
+PEOPLE: dict[str, dict[str, tuple[str, ...]]] = {
     "acme": {"alice": ("EU", "France", "US"), "karim": ("EU", "France"), "ren": ("US",)},
     "globex": {"gina": ("EU", "US"), "omar": ("EU", "France")},
 }
@@ -89,10 +89,15 @@ class Member:
         return ("archive-project" if choice < 0.92 else "restore-project"), {}
 
 
+def seeded(seed: float) -> Random:
+    """Chance that is the same each time."""
+    return Random(seed)  # noqa: S311 - nothing here is a secret
+
+
 def crowd(server: Server, size: int, random: Random) -> list[Member]:
     """So many members at two tenants, some of them the same person in several windows."""
     accounts = [account for tenant in PEOPLE for account in _accounts(server, tenant)]
-    return [Member(accounts[number % len(accounts)], Random(random.random())) for number in range(size)]
+    return [Member(accounts[number % len(accounts)], seeded(random.random())) for number in range(size)]
 
 
 async def work(port: int, members: Sequence[Member], asked: Callable[[Deed], None]) -> None:
@@ -151,8 +156,12 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, deed:
         f"Idempotency-Key: {deed.key}",
         f"Osteon-Scope: {deed.scope}",
     ]
-    writer.write("\r\n".join([*head, "", ""]).encode() + body)
-    return await _reply(reader)
+    while True:
+        writer.write("\r\n".join([*head, "", ""]).encode() + body)
+        reply = await _reply(reader)
+        # Busy means nothing but later.
+        if reply.status not in {429, 503}:
+            return reply
 
 
 async def _reply(reader: asyncio.StreamReader) -> Reply:

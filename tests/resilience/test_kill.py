@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from tests.resilience.books import Entry, gaps, projects, read_journal
-from tests.resilience.crowd import Deed, Member, Reply, crowd, repeat, work
+from tests.resilience.crowd import Deed, Member, Reply, crowd, repeat, seeded, work
 from tests.serving import Server, running
 
 CLIENTS = 64
@@ -24,14 +24,14 @@ OLDER = 150
 
 @pytest.mark.timeout(300)
 def test_twenty_kills_lose_and_double_nothing(data: Path) -> None:
-    survive(data, kills=20, most=700, random=Random(20))
+    survive(data, kills=20, most=700, random=seeded(20))
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", range(5))
 def test_a_hundred_kills_lose_and_double_nothing(data: Path, seed: int) -> None:
-    survive(data, kills=100, most=5_000, random=Random(seed))
+    survive(data, kills=100, most=5_000, random=seeded(seed))
 
 
 def survive(data: Path, kills: int, most: int, random: Random) -> None:

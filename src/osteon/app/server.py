@@ -91,7 +91,9 @@ class _Server:
         world = cast("World | None", embedded.engine.product.world)
         try:
             if is_new(embedded.engine):
-                await begin_world(embedded.engine, world.house if world else _house())
+                # A product without a world begins with an administrator whose password is drawn, and told this once.
+                world = world or World((_house(),))
+                await begin_world(embedded.engine, world.house)
             # Until it has served once, an earlier start may have been interrupted while it made the world.
             if world and known_product(options.data) is None:
                 await populate(embedded.engine, embedded.gateway, world)

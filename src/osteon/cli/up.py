@@ -46,9 +46,10 @@ def run(options: argparse.Namespace) -> int:
     try:
         return serve(Options(options.product, options.data, options.port, options.management_port), ready)
     except OSError as fault:
-        if fault.errno != errno.EADDRINUSE:
-            raise
-        complain("A port is taken already. Choose another with '--port' or '--management-port'; 0 is any free one.")
+        if fault.errno == errno.EADDRINUSE:
+            complain("A port is taken already. Choose another with '--port' or '--management-port'; 0 is any free one.")
+        else:
+            complain(f"The installation in '{options.data}' cannot be served: {fault}.")
         return 1
 
 

@@ -4,12 +4,17 @@ A command's reply has the position of its entry. A query's reply has a count, `n
 tenant, so a later query `after` it sees at least as much.
 """
 
+import re
+
 from osteon.messages import Position
 from osteon.model import Refused
 
 __all__ = ["Place", "count_token", "read_places"]
 
 Place = Position | int
+
+# Python reads more as a number than we write: signs, underscores, spaces, other scripts' digits.
+_TOKEN = re.compile("n[0-9a-f]{1,12}|[0-9a-f]{14}")
 
 
 def count_token(entries: int) -> str:
@@ -23,15 +28,11 @@ def read_places(after: str) -> list[Place]:
     Raises:
         Refused: With `invalid-position`, when one is not ours.
     """
-    try:
-        return [_read(token.strip()) for token in after.split(",")]
-    except ValueError:
-        raise Refused("invalid-position", position=after) from None
+    tokens = [token.strip() for token in after.split(",")]
+    if not all(map(_TOKEN.fullmatch, tokens)):
+        raise Refused("invalid-position", position=after[:100])
+    return [_read(token) for token in tokens]
 
 
 def _read(token: str) -> Place:
-    if token.startswith("n"):
-        return int(token[1:], 16)
-    if len(token) != 14:
-        raise ValueError(token)
-    return Position.of(token)
+    return int(token[1:], 16) if token.startswith("n") else Position.of(token)

@@ -1,5 +1,6 @@
 """The reader: answers queries from views, histories and the modules' own answers, and waits for a place where one is asked."""
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
@@ -18,6 +19,8 @@ from osteon.ports.views import Selection, Views
 __all__ = ["Answered", "Reader"]
 
 AnyQuery = Query[Any]
+
+_CURSOR = re.compile("[0-9a-f]{1,12}")
 
 
 class Answered(NamedTuple):
@@ -179,7 +182,6 @@ class Reader:
 
 
 def _cursor(cursor: str | None) -> int:
-    try:
-        return int(cursor, 16) if cursor else 0
-    except ValueError:
-        raise Refused("invalid-cursor") from None
+    if cursor is not None and _CURSOR.fullmatch(cursor) is None:
+        raise Refused("invalid-cursor")
+    return int(cursor or "0", 16)

@@ -274,7 +274,7 @@ class Gateway:
         """The context of an invocation, decided.
 
         Raises:
-            Refused: `scope-not-found`, `token-missing`, `not-permitted`.
+            Refused: `scope-not-found`, `unavailable`, `token-missing`, `not-permitted`.
         """
         path = self._scope(caller, item.scope)
         also = None
@@ -302,6 +302,9 @@ class Gateway:
     def _scope(self, caller: Caller, scope: str | None) -> tuple[ScopeId, ...]:
         wanted = ScopeId(Identifier(scope)) if scope is not None else caller.tenant.root
         path = self._engine.indexes.scopes(caller.tenant.tenant).path(wanted)
+        if path is None and wanted == caller.tenant.root:
+            # The tenant is only being opened: its tree follows.
+            raise Refused("unavailable", retryable=True)
         if path is None:
             raise Refused("scope-not-found", scope=scope)
         return path
@@ -404,6 +407,8 @@ def _read_bulk(body: bytes) -> Bulk:
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$")
         raise Refused("invalid", field=place.strip("`."), reason="wrong-value", detail=reason) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Refused("not-json") from None
     if len(bulk.items) > MAX_ITEMS:
         raise Refused("too-many-items", limit=MAX_ITEMS)
     return bulk

@@ -9,7 +9,7 @@ from osteon.gateway.meanings import MEANINGS, STATUSES
 from osteon.gateway.problems import status_of
 from osteon.messages import MessageType
 from osteon.messages.schemas import DIALECT, Definitions, JsonSchema, described
-from osteon.model import InvocationId, Problem
+from osteon.model import InvocationId, Misdeclared, Problem
 
 __all__ = ["derived_fields", "openapi", "operation_id"]
 
@@ -55,7 +55,7 @@ def openapi(product: Product, version: str) -> JsonSchema:
         "tags": [*({"name": module.name, **_told(module)} for module in product.modules), {"name": "bulk"}],
         "paths": paths,
         "components": {
-            "schemas": dict(sorted({**definitions.found, **schemas, **_own_schemas()}.items())),
+            "schemas": _together(definitions.found, schemas, _own_schemas()),
             "parameters": _parameters(),
             "headers": _headers(),
             "responses": {_response_name(status): _problem_response(status) for status in _COMMAND_STATUSES},
@@ -136,7 +136,7 @@ def _problem_response(status: int) -> JsonSchema:
     return {
         "description": STATUSES[status] + (f"\n{told}" if told else ""),
         "headers": {name: {"$ref": f"#/components/headers/{name.replace('-', '')}"} for name in headers},
-        "content": {"application/problem+json": {"schema": {"$ref": _SCHEMAS + "Problem"}}},
+        "content": {"application/problem+json": {"schema": {"$ref": _SCHEMAS + "ProblemDetails"}}},
     }
 
 
@@ -145,6 +145,18 @@ _HEADERS_OF_PROBLEMS: dict[str, Sequence[int]] = {
     "Retry-After": (429, 503),
     "WWW-Authenticate": (401,),
 }
+
+
+def _together(*parts: JsonSchema) -> JsonSchema:
+    """All schemas by name.
+
+    Raises:
+        Misdeclared: Two have the same name.
+    """
+    names = [name for part in parts for name in part]
+    for name in {name for name in names if names.count(name) > 1}:
+        raise Misdeclared(f"Two types are called '{name}' in the contract; rename one.")
+    return {name: part[name] for name in sorted(names) for part in parts if name in part}
 
 
 def _own_schemas() -> JsonSchema:
@@ -173,7 +185,7 @@ def _own_schemas() -> JsonSchema:
         {**_whole({**whether, **problem}), "title": "Refused"},
     ]
     return {
-        "Problem": {"title": "Problem", **_whole(problem)},
+        "ProblemDetails": {"title": "ProblemDetails", **_whole(problem)},
         "Bulk": _closed(
             "Bulk",
             {

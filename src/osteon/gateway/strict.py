@@ -66,7 +66,7 @@ def check_json(body: bytes) -> None:
     if _depth_bound(body) > MAX_DEPTH and _depth(body) > MAX_DEPTH:
         raise Refused("too-deep", depth=MAX_DEPTH)
     try:
-        json.loads(body, object_pairs_hook=_once)
+        json.loads(body, object_pairs_hook=_once, parse_constant=_refuse_constant)
     except RecursionError:
         raise Refused("too-deep", depth=MAX_DEPTH) from None
     except (ValueError, UnicodeDecodeError):
@@ -83,6 +83,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise Refused("duplicate-key", field=next(name for name in names if names.count(name) > 1))
     return found
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    """Python's parser knows `NaN` and `Infinity`, JSON does not."""
+    raise Refused("not-json")
 
 
 def _depth_bound(body: bytes) -> int:

@@ -45,7 +45,7 @@ class History(Protocol):
         ...
 
     async def greatest(self, tenant: TenantId) -> tuple[str, str]:
-        """The greatest entity identifier and the greatest external invocation ID of all entries; empty texts when none."""
+        """The greatest entity identifier and the greatest key that is an identifier; empty texts when none."""
         ...
 
     def heads(self, tenant: TenantId) -> Mapping[int, Head]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from osteon.adapters.memory.shelf import Shelf, read_entry
 from osteon.messages import Entry, Position, record_hash
-from osteon.model import AccountId, InvocationId, TenantId
+from osteon.model import AccountId, InvocationId, TenantId, is_identifier
 from osteon.ports.filing import EntryRecord
 from osteon.ports.history import Head, Slice
 from osteon.ports.keyring import Keyring
@@ -42,7 +42,7 @@ class MemoryHistory:
         filed = self._filed(tenant)
         keys = (each.key for each in filed if each.key is not None)
         externals = (key.rpartition("/")[2] for key in keys)
-        return max((each.entity for each in filed), default=""), max(externals, default="")
+        return max((each.entity for each in filed), default=""), max(filter(is_identifier, externals), default="")
 
     def heads(self, tenant: TenantId) -> Mapping[int, Head]:
         return {

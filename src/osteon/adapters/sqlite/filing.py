@@ -10,7 +10,7 @@ from osteon.adapters.sqlite.chains import Chains, Link
 from osteon.adapters.sqlite.connection import Connection
 from osteon.adapters.sqlite.connections import Connections
 from osteon.adapters.sqlite.schema import ViewTable, all_statements, column_value, folded, tables_of
-from osteon.model import AccountId, OsteonError, TenantId
+from osteon.model import AccountId, OsteonError, TenantId, is_identifier
 from osteon.ports.filing import AccessRecord, Batch, EntryRecord, Misfiled, Progress, RowChange, Table, ViewChanged
 
 __all__ = ["SqliteFiling"]
@@ -139,7 +139,8 @@ def _file_entries(connection: Connection, entries: Sequence[EntryRecord], progre
         rows.append((number, partition << 48 | sequence, name, key, invocation, earlier, stored))
     connection.executemany(PUT_ENTRY, rows)
     entity = max([entry.entity for entry in entries])
-    external = max([entry.key.rpartition("/")[2] for entry in entries if entry.key is not None], default="")
+    externals = (entry.key.rpartition("/")[2] for entry in entries if entry.key is not None)
+    external = max(filter(is_identifier, externals), default="")
     connection.executemany(PUT_GREATEST, [("entity", entity), ("external", external)])
     connection.executemany(PUT_PROGRESS, [("partition", *each) for each in sequences.items()])
 

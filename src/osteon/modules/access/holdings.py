@@ -1,7 +1,7 @@
 """The roles held, kept in memory because every invocation asks what its account may do."""
 
 from osteon.domain import Browse, Find, Row, View
-from osteon.model import AccountId, ScopeId
+from osteon.model import AccountId, ScopeId, replace
 from osteon.modules.access.holding import HoldingId, RoleGranted, RoleRevoked
 from osteon.ports.directory import Grants
 from osteon.ports.policies import RoleHeld
@@ -16,6 +16,7 @@ class HoldingRow(Row):
     account: AccountId
     role: str
     scope: ScopeId
+    revoked: bool = False
 
 
 class GetHolding(Find[HoldingRow]):
@@ -29,6 +30,7 @@ class ListHoldings(Browse[HoldingRow]):
 
     account: AccountId | None = None
     role: str | None = None
+    revoked: bool | None = False
 
 
 class HeldRoles(Grants):
@@ -40,13 +42,17 @@ class HeldRoles(Grants):
         self._generations: dict[AccountId, int] = {}
 
     def put(self, row: HoldingRow) -> None:
-        """See `Index.put`."""
-        self._held.setdefault(row.account, {})[row.holding] = RoleHeld(row.role, row.scope)
+        """See `Index.put`; a role that was revoked is not held."""
+        held = self._held.setdefault(row.account, {})
+        if row.revoked:
+            held.pop(row.holding, None)
+        else:
+            held[row.holding] = RoleHeld(row.role, row.scope)
         self._generations[row.account] = self.generation(row.account) + 1
 
     def drop(self, row: HoldingRow) -> None:
         """See `Index.drop`."""
-        del self._held[row.account][row.holding]
+        self._held[row.account].pop(row.holding, None)
         self._generations[row.account] = self.generation(row.account) + 1
 
     def held(self, account: AccountId) -> tuple[RoleHeld, ...]:
@@ -63,8 +69,9 @@ def begin(event: RoleGranted) -> HoldingRow:
     return HoldingRow(holding=event.holding, account=event.account, role=event.role, scope=event.scope)
 
 
-def evolve(event: RoleRevoked, row: HoldingRow) -> None:
-    """A role that was revoked has no row."""
+def evolve(event: RoleRevoked, row: HoldingRow) -> HoldingRow:
+    """A role that was revoked keeps its row: its history can still be seen."""
+    return replace(row, revoked=True)
 
 
 holdings = View(begin=begin, evolve=evolve, queries=[GetHolding, ListHoldings], index=HeldRoles)
