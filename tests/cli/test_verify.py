@@ -90,8 +90,9 @@ def test_passes_once_the_log_is_filed_again(osteon: Osteon, left: Left, data: Pa
 
 @pytest.mark.parametrize("at", [5, 25, 40, 120, -1], ids=["tenant", "sequence", "previous", "body", "seal"])
 def test_finds_a_flipped_byte_in_a_record(
-    at: int, file: Connection, partition: int, findings: Callable[[], list[Finding]]
+    at: int, file: Connection, partition: int, data: Path, findings: Callable[[], list[Finding]]
 ) -> None:
+    retire_log(data)
     record = stored(file, partition, 2)
     put(file, partition, 2, flipped(record, at % len(record)))
     what = "moved" if at in (5, 25) else "changed"
@@ -128,8 +129,7 @@ def test_finds_a_record_sealed_anew_with_the_key(
     put(file, partition, 2, place + keyring.seal(left.tenant, body, place))
     # The log has it as it was.
     assert findings() == [("acme", partition, 2, "changed")]
-    (data / "log" / "segment-0000000001").rename(data / "log" / "segment-away")
-    (data / "log" / "segment-0000000001").write_bytes(empty_log(data))
+    retire_log(data)
     assert findings() == [("acme", partition, 3, "unchained")]
 
 
@@ -167,7 +167,8 @@ def test_says_where_what_and_how_many(file: Connection, partition: int, osteon: 
     assert ran.said.rstrip().endswith("1 findings.")
 
 
-def empty_log(data: Path) -> bytes:
-    """A segment with its head alone, as if all that was in it had been retired."""
-    whole = (data / "log" / "segment-away").read_bytes()
-    return whole[:64] + bytes(len(whole) - 64)
+def retire_log(data: Path) -> None:
+    """Leaves the head of the log alone, as if everything behind it had been retired."""
+    segment = data / "log" / "segment-0000000001"
+    whole = segment.read_bytes()
+    segment.write_bytes(whole[:64] + bytes(len(whole) - 64))

@@ -194,12 +194,15 @@ async def test_missing_and_elsewhere_look_alike() -> None:
 
 
 async def test_entities_of_two_kinds_may_share_an_identifier() -> None:
-    async with in_process(product) as installation:
+    storage = Storage()
+    root = CounterId(named(HOUSE, HOUSE, "root"))
+    async with in_process(product, storage=storage) as installation:
         sender = Sender(installation.engine)
-        root = CounterId(named(HOUSE, HOUSE, "root"))
         assert (await sender.ask(AddToCounter(counter=root, amount=1))).problem == Problem(key="counting.not-found")
         assert (await sender.ask(OpenCounter(counter=root))).verdict == "accepted"
         assert (await sender.ask(AddToCounter(counter=root, amount=1))).answer == b"1"
+    async with in_process(product, storage=storage) as installation:
+        assert (await Sender(installation.engine).ask(AddToCounter(counter=root, amount=1))).answer == b"2"
 
 
 def expect_one_verdict_a_key(installation: InProcess, replies: list[tuple[str, Reply]]) -> None:

@@ -18,20 +18,20 @@ from tests.resilience.crowd import Deed, Member, Reply, crowd, repeat, seeded, w
 from tests.serving import Server, running
 
 CLIENTS = 64
-OLDER = 150
-"""How many deeds of earlier rounds are asked again after a kill."""
+OLDER = 100
+"""How many deeds of the last round, and of earlier ones, are asked again after a kill."""
 
 
 @pytest.mark.timeout(300)
 def test_twenty_kills_lose_and_double_nothing(data: Path) -> None:
-    survive(data, kills=20, most=700, random=seeded(20))
+    survive(data, kills=20, most=500, random=seeded(20))
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_hundred_kills_lose_and_double_nothing(data: Path, seed: int) -> None:
-    survive(data, kills=100, most=5_000, random=seeded(seed))
+    survive(data, kills=100, most=1_000, random=seeded(seed))
 
 
 def survive(data: Path, kills: int, most: int, random: Random) -> None:

@@ -11,13 +11,29 @@ import msgspec
 import structlog
 
 from osteon.adapters.commitlog import UpkeepFailed
+from osteon.model import OsteonError
 from osteon.ports.clock import Clock
 from osteon.ports.scheduler import Scheduler
 
-__all__ = ["DrainProcess"]
+__all__ = ["DrainProcess", "NotDrained"]
 
 _LEISURE = 0.5
 _SETTLE_EVERY = 20.0
+_LONGEST_PAUSE = 5.0
+_ATTEMPTS = 3
+_SILENCE = 600.0
+
+
+class NotDrained(OsteonError):
+    """Raised when the drain did not get through the log at start; the server must not serve stale views."""
+
+    def __init__(self, reason: str) -> None:
+        """Tells why it did not."""
+        super().__init__(f"History and views cannot be brought up to date. {reason}")
+
+
+class _Ended(Exception):
+    """Raised when the drain ended."""
 
 
 class DrainProcess:
@@ -56,6 +72,11 @@ class DrainProcess:
         self._hurry = asyncio.Event()
         self._waiters: list[tuple[int, asyncio.Future[bool]]] = []
         self._process: asyncio.subprocess.Process | None = None
+        self._starting = False
+        self._failures = 0
+        self._reason = ""
+        self._renewed = 0
+        self._heard = 0.0
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("osteon.drain")
         self.drained = 0
@@ -72,35 +93,70 @@ class DrainProcess:
         """See `Drain.reached`."""
         if self.drained >= batch:
             return True
-        moved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        waiter = (batch, moved)
-        self._waiters.append(waiter)
+        moved = self._arrival(batch)
         timer = asyncio.get_running_loop().call_later(within, _settle, moved, False)
-        self._hurry.set()
         reached = await moved
         timer.cancel()
         if not reached:
-            self._waiters.remove(waiter)
+            self._waiters.remove((batch, moved))
         return reached
 
-    async def close(self) -> None:
-        """Lets the drain finish its turn and ends it."""
+    async def come_through(self, batch: int) -> None:
+        """Waits until `batch` is drained, however long that takes as long as it goes on.
+
+        Raises:
+            NotDrained: The drain failed several times without getting any further, or has been silent for long.
+        """
+        assert self._task is not None
+        self._starting = True
+        self._heard = self._clock.monotonic()
+        arriving = self._arrival(batch)
+        either: tuple[asyncio.Future[Any], ...] = (arriving, self._task)
+        try:
+            while not arriving.done() and not self._task.done():
+                await asyncio.wait(either, timeout=_SILENCE, return_when=asyncio.FIRST_COMPLETED)
+                if self._clock.monotonic() - self._heard >= _SILENCE:
+                    raise NotDrained("The drain says nothing any more.")
+            if not arriving.done():
+                raise NotDrained(self._reason)
+        finally:
+            arriving.cancel()
+            self._starting = False
+
+    async def close(self, *, at_once: bool = False) -> None:
+        """Lets the drain finish its turn and ends it; at once, it is killed, which harms nothing."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
         process = self._process
         if process is not None and process.stdin is not None:
+            if at_once and process.returncode is None:
+                process.kill()
             process.stdin.close()
             await process.wait()
+
+    def _arrival(self, batch: int) -> "asyncio.Future[bool]":
+        """What is true once `batch` is drained; hurries the drain."""
+        moved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if self.drained >= batch:
+            moved.set_result(True)
+        else:
+            self._waiters.append((batch, moved))
+            self._hurry.set()
+        return moved
 
     async def _run(self) -> None:
         while True:
             try:
                 await self._serve()
-            except (OSError, EOFError) as fault:
+            except (OSError, _Ended) as fault:
                 self.restarts += 1
-                self._log.error("the drain ended and is started again", reason=repr(fault))
-                await self._clock.sleep(min(5.0, 0.1 * 2 ** min(self.restarts, 6)))
+                self._failures += 1
+                self._reason = str(fault)
+            if self._starting and self._failures >= _ATTEMPTS:
+                return
+            self._log.error("the drain ended and is started again", reason=self._reason)
+            await self._clock.sleep(min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 6)))
 
     async def _serve(self) -> None:
         process = await asyncio.create_subprocess_exec(
@@ -111,6 +167,7 @@ class DrainProcess:
             stdout=asyncio.subprocess.PIPE,
         )
         self._process = process
+        self._renewed = 0
         await self._tell(process, self._first)
         settled = self._clock.monotonic()
         told = -1
@@ -136,6 +193,8 @@ class DrainProcess:
         while not done:
             heard = await self._hear(process)
             done = heard["done"]
+            if done or heard["drained"] > self.drained:
+                self._failures = 0
             self.drained = max(self.drained, heard["drained"])
             self._wake()
 
@@ -159,17 +218,30 @@ class DrainProcess:
 
     async def _tell(self, process: asyncio.subprocess.Process, what: dict[str, Any]) -> None:
         assert process.stdin is not None
-        if process.stdin.is_closing():
-            raise EOFError("the drain has closed its input")
-        process.stdin.write(msgspec.json.encode(what) + b"\n")
-        await process.stdin.drain()
+        if not process.stdin.is_closing():
+            # Where that does not reach it any more, its last words are still to be heard.
+            with contextlib.suppress(ConnectionError):
+                process.stdin.write(msgspec.json.encode(what) + b"\n")
+                await process.stdin.drain()
 
     async def _hear(self, process: asyncio.subprocess.Process) -> dict[str, Any]:
+        """The answer to what it was told."""
+        while "renewed" in (heard := await self._hear_line(process)):
+            if heard["renewed"] > self._renewed:
+                self._failures = 0
+            self._renewed = heard["renewed"]
+        return heard
+
+    async def _hear_line(self, process: asyncio.subprocess.Process) -> dict[str, Any]:
         assert process.stdout is not None
         line = await process.stdout.readline()
         if not line.endswith(b"\n"):
-            raise EOFError(f"the drain ended with {await process.wait()}")
+            raise _Ended(f"The drain ended with {await process.wait()}.")
         heard: dict[str, Any] = msgspec.json.decode(line)
+        if "failed" in heard:
+            await process.wait()
+            raise _Ended(heard["failed"])
+        self._heard = self._clock.monotonic()
         return heard
 
 

@@ -21,23 +21,19 @@ from osteon.adapters.system.disk import SystemDisk
 from osteon.adapters.system.entropy import SystemEntropy
 from osteon.adapters.system.scheduler import SystemScheduler
 from osteon.adapters.useragent.agents import UaParserAgents
-from osteon.app.drain_process import DrainProcess
+from osteon.app.drain_process import DrainProcess, NotDrained
 from osteon.app.pages import Pages
 from osteon.app.products import load_product
 from osteon.app.wiring import report_policy_fault, rulebook
 from osteon.engine import Engine, Ports, tables
 from osteon.gateway import Gateway
-from osteon.model import HOUSE, OsteonError
+from osteon.model import HOUSE
 from osteon.ports.scheduler import Lane
 
 __all__ = ["Embedded", "NotDrained"]
 
 _LOG = "log"
 _THREADS = 4
-
-
-class NotDrained(OsteonError):
-    """Raised when the drain did not get through the log at start; the server must not serve stale views."""
 
 
 class Embedded(NamedTuple):
@@ -65,7 +61,7 @@ class Embedded(NamedTuple):
         Raises:
             Locked: Another process serves this folder.
             Damaged: The log holds something else than was written.
-            NotDrained: The drain does not come through.
+            NotDrained: The drain cannot bring history and views up to date.
         """
         product = load_product(product_name)
         os.makedirs(data, mode=0o700, exist_ok=True)
@@ -97,8 +93,11 @@ class Embedded(NamedTuple):
             retire=lambda segment: upkeep.run(lambda: journal.retire(segment)),
         )
         drain.start()
-        if not await drain.reached(log.place.frame, 600.0):
-            raise NotDrained("The drain did not come through the log within ten minutes; see its messages above.")
+        try:
+            await drain.come_through(log.place.frame)
+        except BaseException:
+            await drain.close(at_once=True)
+            raise
         ports = Ports(
             journal=journal,
             history=history,

@@ -33,6 +33,7 @@ class Bounds(NamedTuple):
         pipelined: Requests of one connection that may wait for their answers.
         idle: Seconds between two requests.
         slow: Seconds that a request may take to arrive.
+        linger: Seconds for a client to take a refusal while it still sends what was refused.
         connections: How many may be open at once.
     """
 
@@ -41,6 +42,7 @@ class Bounds(NamedTuple):
     pipelined: int = 64
     idle: float = 75.0
     slow: float = 15.0
+    linger: float = 2.0
     connections: int = 10_000
 
 
@@ -113,6 +115,7 @@ class _Connection(asyncio.Protocol):
         self._writable = True
         self._paused = False
         self._last = False
+        self._lingering_since: float | None = None
         self._reading_since: float | None = None
         self._idle_since = loop.time()
 
@@ -144,6 +147,7 @@ class _Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._last = True
+        self._lingering_since = None
         self._close_if_done()
         return bool(self._answers)
 
@@ -222,6 +226,7 @@ class _Connection(asyncio.Protocol):
     def finish(self) -> None:
         """Takes no more requests; closes once all are answered."""
         self._last = True
+        self._lingering_since = None
         self._close_if_done()
 
     def abort(self) -> None:
@@ -232,7 +237,10 @@ class _Connection(asyncio.Protocol):
         """Ends a connection that is idle, or sends too slowly, or takes nothing."""
         if self._answers:
             return
-        if self._reading_since is not None:
+        if self._lingering_since is not None:
+            if now - self._lingering_since > self._bounds.linger:
+                self._transport.abort()
+        elif self._reading_since is not None:
             if now - self._reading_since > self._bounds.slow:
                 self._refuse(Problem(key="too-slow", retryable=True))
         elif now - self._idle_since > self._bounds.idle or not self._writable:
@@ -264,6 +272,7 @@ class _Connection(asyncio.Protocol):
             return
         self._last = True
         self._reading_since = None
+        self._lingering_since = self._loop.time()
         answer = _Answer(self, keep=False, head=False)
         self._answers.append(answer)
         answer.finish(problem_response(problem))
@@ -279,8 +288,13 @@ class _Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _close_if_done(self) -> None:
-        if self._last and not self._answers:
+        if not self._last or self._answers or self._transport.is_closing():
+            return
+        if self._lingering_since is None:
             self._transport.close()
+        else:
+            # Closed with bytes unread, the kernel would reset the connection and the client lose the refusal.
+            self._transport.write_eof()
 
 
 class _Answer:

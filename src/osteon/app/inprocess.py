@@ -163,6 +163,7 @@ def _wired(
     keyring, shelf = storage.keyring, storage.shelf
     keyring.create(HOUSE)
     projection = Projection(product, MemoryFiling(shelf, tables(product)), keyring)
+    projection.renew()
     ports = Ports(
         journal=journal or MemoryJournal(storage.tape, keyring),
         history=MemoryHistory(shelf, keyring),

@@ -413,8 +413,6 @@ class Processor:
             self._extra = extra + self._extra
             self._open = []
             await self._clock.sleep(0.05)
-            # No batch may follow by itself, and what waits in the inbox must not wait for one.
-            self._room()
         else:
             self._settle(number, batch)
 

@@ -1,27 +1,67 @@
 """Projection: from recorded batches to history, views and access log. What the drain does, wherever it runs."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, get_type_hints
-
-import structlog
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 from osteon.domain import Product, View
-from osteon.messages import ACCESS, ENTRY, Entry, Record
-from osteon.model import AccountId, Decoder, InvocationId, TenantId, decoder, milliseconds, plain, record_json
+from osteon.messages import ACCESS, ENTRY, Entry, Record, Recorded
+from osteon.model import (
+    AccountId,
+    Decoder,
+    InvocationId,
+    OsteonError,
+    TenantId,
+    decoder,
+    milliseconds,
+    plain,
+    record_json,
+)
 from osteon.ports.access_log import Access
-from osteon.ports.filing import AccessRecord, Batch, EntryRecord, Filing, Progress, RowChange, Table
+from osteon.ports.filing import AccessRecord, Batch, EntryRecord, Filing, Progress, Renewal, RowChange
 from osteon.ports.keyring import Keyring
 
-__all__ = ["Projection", "tables"]
+__all__ = ["FoldFailed", "Projection", "Renewed"]
 
 AnyView = View[Any, Any, Any]
+GetRow = Callable[[str, str], RowChange | None]
 _ENTRY = decoder(Entry)
 _BLOCK = decoder(list[Access])
 
 
-def tables(product: Product) -> list[Table]:
-    """The views of a product as tables."""
-    return [_table(view) for view in product.all_views]
+class FoldFailed(OsteonError):
+    """Raised when an entry cannot be folded into a view: the code does not fit what was recorded."""
+
+    def __init__(self, what: str, entry: Entry, fault: Exception) -> None:
+        """Tells what failed, at which entry, and how."""
+        self.tenant, self.position = entry.context.tenant, entry.position
+        partition, sequence = entry.position
+        super().__init__(
+            f"{what} failed at entry {sequence} in partition {partition} of the tenant '{self.tenant}': "
+            f"{type(fault).__name__}: {fault}. Mend the code and start again; nothing is lost."
+        )
+
+
+class Renewed(NamedTuple):
+    """How far the views that changed are made again.
+
+    Attributes:
+        tenant: The tenant whose views are made.
+        number: Its number among those that need it, from 1.
+        of: How many tenants need it.
+        views: Its views that changed, and those that are gone.
+        entries: How many of its entries are folded.
+        rows: How often a row was written.
+        done: Whether the tenant is done, and its new rows are kept.
+    """
+
+    tenant: TenantId
+    number: int
+    of: int
+    views: Sequence[str]
+    entries: int = 0
+    rows: int = 0
+    done: bool = False
 
 
 class Projection:
@@ -32,7 +72,6 @@ class Projection:
         self._product = product
         self._filing = filing
         self._keyring = keyring
-        self._log = structlog.get_logger("osteon.drain")
         self._views: dict[str, list[_Folding]] = {}
         for view in product.all_views:
             folding = _Folding(view)
@@ -58,18 +97,50 @@ class Projection:
             self._file(tenant, found)
         return last
 
+    def renew(self, told: Callable[[Renewed], None] = lambda renewed: None) -> None:
+        """Makes the views again that are declared otherwise than when they were filed, by folding all that was filed.
+
+        Each tenant is one transaction: whoever is interrupted begins with the first that is not done.
+
+        Args:
+            told: Hears of each part of the work; what it raises ends it.
+
+        Raises:
+            FoldFailed: A view cannot be folded.
+        """
+        changed = [(tenant, views) for tenant in self._filing.tenants() if (views := self._filing.changed(tenant))]
+        for number, (tenant, views) in enumerate(changed, 1):
+            self._renew(Renewed(tenant, number, len(changed), views), told)
+
+    def _renew(self, renewed: Renewed, told: Callable[[Renewed], None]) -> None:
+        with self._filing.renewal(renewed.tenant) as renewal:
+            for part in renewal.entries() if renewal.views else ():
+                changes = self._fold_again(renewed.tenant, part, renewal)
+                renewed = renewed._replace(entries=renewed.entries + len(part), rows=renewed.rows + changes)
+                told(renewed)
+        told(renewed._replace(done=True))
+
+    def _fold_again(self, tenant: TenantId, part: Sequence[bytes], renewal: Renewal) -> int:
+        """Folds entries into the views of a renewal; how many rows that changed."""
+        rows = _Rows(renewal.row)
+        views = frozenset(renewal.views)
+        for stored in part:
+            self._fold(self._opened(tenant, Record.of(stored)), rows, views)
+        renewal.put(rows.changed)
+        return sum(map(len, rows.changed.values()))
+
     def _file(self, tenant: TenantId, found: Sequence[tuple[Record, bytes]]) -> None:
         progress = self._filing.progress(tenant)
         entries: list[EntryRecord] = []
         accesses: list[AccessRecord] = []
-        rows = _Rows(self._filing, tenant)
+        rows = _Rows(partial(self._filing.row, tenant))
         for record, stored in found:
             if _is_filed(record, progress):
                 continue
             if record.kind == ACCESS:
                 accesses.append(self._access_record(record, stored))
                 continue
-            entry = _ENTRY.decode(self._keyring.open(tenant, record.sealed, record.place))
+            entry = self._opened(tenant, record)
             entries.append(_entry_record(entry, stored))
             self._fold(entry, rows)
         if entries or accesses:
@@ -85,22 +156,33 @@ class Projection:
                 accounts[account] = min(first, invocation), max(last, invocation)
         return AccessRecord(record.position.sequence, stored, accounts)
 
-    def _fold(self, entry: Entry, rows: "_Rows") -> None:
+    def _opened(self, tenant: TenantId, record: Record) -> Entry:
+        return _ENTRY.decode(self._keyring.open(tenant, record.sealed, record.place))
+
+    def _fold(self, entry: Entry, rows: "_Rows", views: Collection[str] | None = None) -> None:
+        """Folds the events of an entry into the rows of `views`, or of all."""
         for recorded in entry.events:
-            foldings = self._views.get(recorded.type)
+            foldings = self._views.get(recorded.type, [])
+            if views is not None:
+                foldings = [folding for folding in foldings if folding.view.name in views]
             if not foldings:
                 continue
-            event = self._product.catalogue[recorded.type].decoder.decode(recorded.body)
+            event = self._event(recorded, entry)
             for folding in foldings:
                 folding.fold(event, entry, rows)
+
+    def _event(self, recorded: Recorded, entry: Entry) -> Any:
+        try:
+            return self._product.catalogue[recorded.type].decoder.decode(recorded.body)
+        except ValueError as fault:
+            raise FoldFailed(f"Reading the event '{recorded.type}'", entry, fault) from fault
 
 
 class _Rows:
     """The rows of one tenant while a batch is folded: as filed, then as changed."""
 
-    def __init__(self, filing: Filing, tenant: TenantId) -> None:
-        self._filing = filing
-        self._tenant = tenant
+    def __init__(self, filed: GetRow) -> None:
+        self._filed = filed
         self._values: dict[tuple[str, str], Any] = {}
         self.changed: dict[str, dict[str, RowChange | None]] = {}
 
@@ -108,7 +190,7 @@ class _Rows:
         """The row and its order, or None."""
         name = folding.view.name
         changed = self.changed.get(name, {})
-        change = changed[key] if key in changed else self._filing.row(self._tenant, name, key)
+        change = changed[key] if key in changed else self._filed(name, key)
         if change is None:
             return None
         value = self._values.get((name, key))
@@ -129,38 +211,31 @@ class _Folding:
         self.decoder: Decoder[Any] = decoder(view.row)
 
     def fold(self, event: Any, entry: Entry, rows: _Rows) -> None:
+        key: str = getattr(event, self.view.key)
+        before = None if isinstance(event, self.view.beginning) else rows.get(self, key)
+        try:
+            row, order = self._after(event, entry, before)
+            change = None if row is None else self._change(row, key, order, entry)
+        except Exception as fault:
+            what = f"Folding '{type(event).__name__}' into the view '{self.view.name}'"
+            raise FoldFailed(what, entry, fault) from fault
+        if row is not None or before is not None:
+            rows.put(self.view.name, key, row, change)
+
+    def _after(self, event: Any, entry: Entry, before: tuple[Any, int] | None) -> tuple[Any, int]:
+        """The row after an event, and its order; no row where there was none before, or none is to be."""
         view = self.view
-        key: str = getattr(event, view.key)
         if isinstance(event, view.beginning):
-            row, order = view.begin(event), milliseconds(entry.command.id)
-        else:
-            before = rows.get(self, key)
-            if before is None or view.evolve is None:
-                return
-            row, order = view.evolve(event, before[0]), before[1]
-        change = None if row is None else self._change(row, key, order, entry)
-        rows.put(view.name, key, row, change)
+            return view.begin(event), milliseconds(entry.command.id)
+        if before is None or view.evolve is None:
+            return None, 0
+        return view.evolve(event, before[0]), before[1]
 
     def _change(self, row: Any, key: str, order: int, entry: Entry) -> RowChange:
         view = self.view
         scope = row.scope if view.scoped else entry.context.scope.root
         columns = {column: plain(getattr(row, column)) for column in view.columns}
         return RowChange(key, scope, order, columns, record_json(row))
-
-
-def _table(view: AnyView) -> Table:
-    searched = {column for filters in view.filters.values() for column, anywhere in filters.items() if anywhere}
-    equal = {column for filters in view.filters.values() for column, anywhere in filters.items() if not anywhere}
-    hints = get_type_hints(view.row)
-    indexed = {column for column in equal if hints[column] is not bool}
-    columns = view.columns
-    return Table(
-        view.name,
-        view.scoped,
-        tuple(columns),
-        indexed=tuple(column for column in columns if column in indexed),
-        searched=tuple(column for column in columns if column in searched),
-    )
 
 
 def _entry_record(entry: Entry, stored: bytes) -> EntryRecord:

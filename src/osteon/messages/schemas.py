@@ -124,8 +124,7 @@ class Definitions:
         schema = self.schema(kind, given=given)
         for note in notes:
             if isinstance(note, msgspec.Meta):
-                constraints = msgspec.json.schema(cast("Any", Annotated)[_bare(kind), note])
-                schema = {**constraints, **schema}
+                schema = {**_constraints(kind, note), **schema}
             elif text := getattr(note, "description", None):
                 schema = {**schema, "description": text}
         return schema
@@ -208,6 +207,14 @@ def _enumeration(kind: Any) -> JsonSchema:
     if not (isinstance(kind, type) and issubclass(kind, Enum)):
         raise Misdeclared(f"'{kind}' has no JSON form; use a Value, a number, a text or a list of them.")
     return {"title": kind.__name__, "enum": [each.value for each in kind]}
+
+
+def _constraints(kind: Any, meta: msgspec.Meta) -> JsonSchema:
+    constraints = msgspec.json.schema(cast("Any", Annotated)[_bare(kind), meta])
+    if "pattern" in constraints:
+        # In Python `$` also stands before a line break at the end, in JSON Schema it never does.
+        constraints["pattern"] = re.sub(r"\\Z$", "$", constraints["pattern"])
+    return constraints
 
 
 def _bare(kind: Any) -> Any:

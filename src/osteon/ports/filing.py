@@ -3,7 +3,8 @@
 Three ports read what is filed here: `History`, `Views`, `AccessLog`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 from osteon.messages import Position
@@ -12,14 +13,29 @@ from osteon.model import AccountId, InvocationId, OsteonError, TenantId
 __all__ = [
     "AccessRecord",
     "Batch",
+    "DamagedFile",
     "EntryRecord",
     "Filing",
     "Misfiled",
     "Progress",
+    "Renewal",
     "RowChange",
+    "RowChanges",
     "Table",
     "ViewChanged",
 ]
+
+
+class DamagedFile(OsteonError):
+    """Raised when what was filed of a tenant cannot be read."""
+
+    def __init__(self, tenant: TenantId, fault: Exception) -> None:
+        """Tells whose it is, and what was found."""
+        self.tenant = tenant
+        super().__init__(
+            f"The file of the tenant '{tenant}' is damaged, or was written under another key ({fault}). "
+            "Bring it back from a backup."
+        )
 
 
 class Misfiled(OsteonError):
@@ -40,7 +56,10 @@ class ViewChanged(OsteonError):
         """Names the views that are new, gone, or declared with other columns."""
         self.tenant, self.views = tenant, tuple(views)
         names = ", ".join(f"'{view}'" for view in views)
-        super().__init__(f"Views of the tenant '{tenant}' are declared otherwise than when they were filed: {names}.")
+        super().__init__(
+            f"Views of the tenant '{tenant}' are declared otherwise than when they were filed: {names}. "
+            "The next start of the drain makes them again."
+        )
 
 
 class Table(NamedTuple):
@@ -51,6 +70,7 @@ class Table(NamedTuple):
         columns: The columns that queries filter by.
         indexed: Those of them by which a few rows among many are found; not worth it for a boolean.
         searched: Those of them in which a text is looked for.
+        content: What a row holds, and from which events it is folded, as text; only ever compared.
     """
 
     name: str
@@ -58,6 +78,7 @@ class Table(NamedTuple):
     columns: tuple[str, ...]
     indexed: tuple[str, ...]
     searched: tuple[str, ...]
+    content: str = ""
 
 
 class EntryRecord(NamedTuple):
@@ -98,15 +119,16 @@ class RowChange(NamedTuple):
     body: bytes
 
 
-class Batch(NamedTuple):
-    """Everything of one tenant to be filed at once.
+RowChanges = Mapping[str, Mapping[str, RowChange | None]]
+"""By view, the changed row of each key, None for a removed one."""
 
-    `rows` holds, by view, the changed row of each key, None for a removed one.
-    """
+
+class Batch(NamedTuple):
+    """Everything of one tenant to be filed at once."""
 
     entries: Sequence[EntryRecord]
     accesses: Sequence[AccessRecord]
-    rows: Mapping[str, Mapping[str, RowChange | None]]
+    rows: RowChanges
 
 
 class Progress(NamedTuple):
@@ -116,8 +138,48 @@ class Progress(NamedTuple):
     accesses: int
 
 
+class Renewal(Protocol):
+    """The changed views of one tenant while their rows are made again: they begin empty."""
+
+    @property
+    def views(self) -> Sequence[str]:
+        """The views whose rows are to be made."""
+        ...
+
+    def entries(self) -> Iterator[Sequence[bytes]]:
+        """The record of every filed entry in the order of filing, part by part."""
+        ...
+
+    def row(self, view: str, key: str) -> RowChange | None:
+        """A row as it was put last."""
+        ...
+
+    def put(self, rows: RowChanges) -> None:
+        """Puts rows, and takes removed ones away."""
+        ...
+
+
 class Filing(Protocol):
-    """Writes what is derived from the journal. Blocking; used by the drain alone, from one thread."""
+    """Writes what is derived from the journal. Blocking; used by the drain alone, from one thread.
+
+    Raises:
+        DamagedFile: What is there of a tenant cannot be read.
+    """
+
+    def tenants(self) -> Sequence[TenantId]:
+        """Every tenant that has its place."""
+        ...
+
+    def changed(self, tenant: TenantId) -> Sequence[str]:
+        """The tenant's views that are new, gone, or declared otherwise than when they were filed; makes no place."""
+        ...
+
+    def renewal(self, tenant: TenantId) -> AbstractContextManager[Renewal]:
+        """Makes the changed views of a tenant again, and drops those that are gone: all of it or nothing.
+
+        It is kept at the end of the block, and given up where the block raises or the process ends before.
+        """
+        ...
 
     def progress(self, tenant: TenantId) -> Progress:
         """How far the tenant is filed; makes its place when it is new.

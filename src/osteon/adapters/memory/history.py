@@ -1,5 +1,6 @@
 """History in memory."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from osteon.adapters.memory.shelf import Shelf, read_entry
@@ -13,7 +14,7 @@ __all__ = ["MemoryHistory"]
 
 
 class MemoryHistory:
-    """Finds entries on a shelf by looking at each."""
+    """Finds entries on a shelf by looking at each. As with any other history, others have their turn meanwhile."""
 
     def __init__(self, shelf: Shelf, keyring: Keyring) -> None:
         """Reads `shelf`, and opens what it finds with `keyring`."""
@@ -21,10 +22,12 @@ class MemoryHistory:
         self._keyring = keyring
 
     async def recorded(self, tenant: TenantId, entity: str, key: str) -> Entry | None:
+        await asyncio.sleep(0)
         filed = (each for each in self._filed(tenant) if each.entity == entity and each.key == key)
         return next(iter(self._read(filed)), None)
 
     async def entity(self, tenant: TenantId, entity: str) -> Sequence[Entry]:
+        await asyncio.sleep(0)
         return self._read(each for each in self._filed(tenant) if each.entity == entity)
 
     async def changes(self, tenant: TenantId, entity: str, after: int, limit: int) -> Slice:

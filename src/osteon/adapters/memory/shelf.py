@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from osteon.messages import Entry, Record
 from osteon.model import TenantId, decoder
-from osteon.ports.filing import AccessRecord, EntryRecord, RowChange
+from osteon.ports.filing import AccessRecord, EntryRecord, RowChange, Table
 from osteon.ports.keyring import Keyring
 
 __all__ = ["Folder", "Shelf", "read_entry"]
@@ -13,12 +13,13 @@ ENTRY = decoder(Entry)
 
 
 class Folder(NamedTuple):
-    """What is filed of one tenant, entries in the order of the journal; rows by view and key."""
+    """What is filed of one tenant, entries in the order of the journal; rows by view and key; the views by name."""
 
     entries: list[EntryRecord]
     accesses: list[AccessRecord]
     rows: dict[str, dict[str, RowChange]]
     sequences: dict[int, int]
+    views: dict[str, Table]
 
 
 class Shelf:
@@ -28,9 +29,13 @@ class Shelf:
         """Is empty."""
         self._folders: dict[TenantId, Folder] = {}
 
+    def tenants(self) -> list[TenantId]:
+        """Every tenant in whose folder there are views."""
+        return [tenant for tenant, folder in self._folders.items() if folder.views]
+
     def folder(self, tenant: TenantId) -> Folder:
         """The folder of a tenant."""
-        return self._folders.setdefault(tenant, Folder([], [], {}, {}))
+        return self._folders.setdefault(tenant, Folder([], [], {}, {}, {}))
 
 
 def read_entry(keyring: Keyring, filed: EntryRecord) -> Entry:

@@ -13,12 +13,13 @@ from typing import NamedTuple
 import apsw
 
 from osteon.adapters.sqlite.connection import Connection
-from osteon.model import OsteonError, TenantId
+from osteon.model import Identifier, OsteonError, TenantId, is_identifier
 from osteon.ports.disk import Disk
 from osteon.ports.keyring import Keyring
 
 __all__ = ["Connections", "OtherVersion", "Settings"]
 
+TENANTS = "tenants"
 VERSION = 1
 PAGE = 16_384
 CHECKPOINT_PAGES = 2048
@@ -91,6 +92,14 @@ class Connections:
             self._disk.sync_folder(folder)
         finally:
             connection.close()
+
+    def tenants(self) -> list[TenantId]:
+        """The tenants that have a folder, and a file in it unless that was about to be made."""
+        try:
+            names = self._disk.names(TENANTS)
+        except FileNotFoundError:
+            return []
+        return [TenantId(Identifier(name)) for name in names if is_identifier(name)]
 
     def take(self, tenant: TenantId) -> Connection | None:
         """A connection for the caller alone, to be given back; None while the tenant has no file."""
@@ -204,4 +213,4 @@ def _run(connection: Connection, statement: str) -> None:
 
 
 def _folder(tenant: TenantId) -> str:
-    return f"tenants/{tenant}"
+    return f"{TENANTS}/{tenant}"

@@ -1,7 +1,8 @@
 """Filing on SQLite: each batch is one transaction in the tenant's file."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import apsw
@@ -9,9 +10,21 @@ import apsw
 from osteon.adapters.sqlite.chains import Chains, Link
 from osteon.adapters.sqlite.connection import Connection
 from osteon.adapters.sqlite.connections import Connections
-from osteon.adapters.sqlite.schema import ViewTable, all_statements, column_value, folded, tables_of
+from osteon.adapters.sqlite.renewal import SqliteRenewal, changed_views
+from osteon.adapters.sqlite.rows import put_rows, read_row
+from osteon.adapters.sqlite.schema import all_statements, tables_of
 from osteon.model import AccountId, OsteonError, TenantId, is_identifier
-from osteon.ports.filing import AccessRecord, Batch, EntryRecord, Misfiled, Progress, RowChange, Table, ViewChanged
+from osteon.ports.filing import (
+    AccessRecord,
+    Batch,
+    DamagedFile,
+    EntryRecord,
+    Misfiled,
+    Progress,
+    RowChange,
+    Table,
+    ViewChanged,
+)
 
 __all__ = ["SqliteFiling"]
 
@@ -45,16 +58,32 @@ class SqliteFiling:
         self._checked: set[TenantId] = set()
         self._last: OrderedDict[TenantId, dict[AccountId, Link]] = OrderedDict()
 
+    def tenants(self) -> Sequence[TenantId]:
+        return self._connections.tenants()
+
+    def changed(self, tenant: TenantId) -> Sequence[str]:
+        with self._lent(tenant) as connection:
+            if connection is None:
+                return []
+            # A process that has ended may have renewed it, and not brought that to the platter.
+            self._unsettled[tenant] = None
+            return changed_views(connection, self._views)
+
+    @contextmanager
+    def renewal(self, tenant: TenantId) -> Generator[SqliteRenewal]:
+        with self._lent(tenant) as connection:
+            if connection is None:
+                raise OsteonError(f"The tenant '{tenant}' has no file; 'progress' makes it, with all its views.")
+            with connection:
+                yield SqliteRenewal(connection, self._views)
+        self._unsettled[tenant] = None
+
     def progress(self, tenant: TenantId) -> Progress:
         return self._with(tenant, _progress)
 
     def row(self, tenant: TenantId, view: str, key: str) -> RowChange | None:
         table = self._views[view]
-        found = self._with(tenant, lambda connection: connection.execute(table.get, (key,)).fetchall())
-        if not found:
-            return None
-        order, scope, *columns, body = found[0]
-        return RowChange(key, scope, order, dict(zip(table.columns, columns, strict=True)), body)
+        return self._with(tenant, lambda connection: read_row(connection, table, key))
 
     def file(self, tenant: TenantId, batch: Batch) -> None:
         # Forgotten unless the transaction is committed.
@@ -76,13 +105,29 @@ class SqliteFiling:
         self._connections.close()
 
     def _with(self, tenant: TenantId, work: Callable[[Connection], T]) -> T:
-        connection = self._connections.take(tenant) or self._make(tenant)
         try:
-            if tenant not in self._checked:
-                self._check(connection, tenant)
-            return work(connection)
-        finally:
-            self._connections.give(tenant, connection)
+            connection = self._connections.take(tenant) or self._make(tenant)
+            try:
+                if tenant not in self._checked:
+                    self._check(connection, tenant)
+                return work(connection)
+            finally:
+                self._connections.give(tenant, connection)
+        except (apsw.NotADBError, apsw.CorruptError) as fault:
+            raise DamagedFile(tenant, fault) from fault
+
+    @contextmanager
+    def _lent(self, tenant: TenantId) -> Generator[Connection | None]:
+        """A connection to a file as it is; None where there is none."""
+        try:
+            connection = self._connections.take(tenant)
+            try:
+                yield connection
+            finally:
+                if connection is not None:
+                    self._connections.give(tenant, connection)
+        except (apsw.NotADBError, apsw.CorruptError) as fault:
+            raise DamagedFile(tenant, fault) from fault
 
     def _make(self, tenant: TenantId) -> Connection:
         self._connections.make(tenant, all_statements(list(self._views.values())))
@@ -92,9 +137,7 @@ class SqliteFiling:
         return connection
 
     def _check(self, connection: Connection, tenant: TenantId) -> None:
-        filed = set(connection.execute("SELECT name, shape FROM views").fetchall())
-        declared = {(view.name, view.shape) for view in self._views.values()}
-        changed = sorted({str(name) for name, _ in filed ^ declared})
+        changed = changed_views(connection, self._views)
         if changed:
             raise ViewChanged(tenant, changed)
         self._checked.add(tenant)
@@ -107,7 +150,7 @@ class SqliteFiling:
             _file_entries(connection, batch.entries, progress, chains)
             _file_accesses(connection, batch.accesses, progress)
             for view, rows in batch.rows.items():
-                _file_rows(connection, self._views[view], rows)
+                put_rows(connection, self._views[view], rows)
             chains.keep()
         return chains.last()
 
@@ -159,34 +202,6 @@ def _file_accesses(connection: Connection, accesses: Sequence[AccessRecord], pro
         [(account, span[1], span[0], each.number) for each in accesses for account, span in each.accounts.items()],
     )
     connection.execute(PUT_PROGRESS, ("accesses", 0, last))
-
-
-def _file_rows(connection: Connection, table: ViewTable, rows: Mapping[str, RowChange | None]) -> None:
-    removed = [(key,) for key, row in rows.items() if row is None]
-    if removed:
-        connection.executemany(table.drop, removed)
-    changed = _bindings(table, [row for row in rows.values() if row is not None])
-    if not changed:
-        return
-    before = connection.total_changes()
-    connection.executemany(table.put, changed)
-    if connection.total_changes() - before < len(changed):
-        connection.executemany(table.move, changed)
-
-
-def _bindings(table: ViewTable, rows: Sequence[RowChange]) -> list[tuple[Any, ...]]:
-    # By columns, as that takes half the time.
-    return list(
-        zip(
-            [row.order for row in rows],
-            [row.key for row in rows],
-            [row.scope for row in rows],
-            *[[column_value(row.columns[each]) for row in rows] for each in table.columns],
-            *[[folded(row.columns[each]) for row in rows] for each in table.searched],
-            [row.body for row in rows],
-            strict=True,
-        )
-    )
 
 
 def _is_synced(connection: Connection) -> bool:

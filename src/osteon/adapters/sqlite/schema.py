@@ -52,7 +52,8 @@ class ViewTable:
         self.indexed = frozenset(table.indexed)
         self.searched = table.searched
         self.statements = tuple(self._statements())
-        self.shape = ";\n".join(self.statements)
+        self.shape = "\n".join((*self.statements, table.content))
+        self.known = f"INSERT INTO views(name, shape) VALUES ({text(self.name)}, {text(self.shape)})"
         self._prepare()
 
     def index(self, column: str) -> str:
@@ -106,8 +107,7 @@ def tables_of(tables: Sequence[Table]) -> dict[str, ViewTable]:
 
 def all_statements(views: Sequence[ViewTable]) -> list[str]:
     """Everything that makes the tables of a new file."""
-    known = [f"INSERT INTO views(name, shape) VALUES ({text(view.name)}, {text(view.shape)})" for view in views]
-    return [*TABLES, *(statement for view in views for statement in view.statements), *known]
+    return [*TABLES, *(statement for view in views for statement in (*view.statements, view.known))]
 
 
 def column_value(value: Any) -> str | int | float | None:

@@ -11,7 +11,7 @@ from osteon.model import AccountId, Personal, Sealed, Secret, Value
 
 __all__ = ["Account", "AddPerson", "EnrolPerson", "PersonEnrolled", "account"]
 
-Locale = Annotated[str, msgspec.Meta(pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Locale = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")]
 
 
 class AddPerson(Command[AccountId]):

@@ -12,7 +12,7 @@ from osteon.model import HOUSE, AccountId, Personal, ScopeId, Sealed, Secret, Te
 __all__ = ["EnterTenant", "OpenTenant", "Tenant", "TenantName", "TenantOpened", "TenantType", "tenant"]
 
 TenantType = Literal["customer", "internal", "test"]
-TenantName = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]{0,38}[a-z0-9]$")]
+TenantName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,38}[a-z0-9]\Z")]
 
 
 class OpenTenant(Command[TenantId]):

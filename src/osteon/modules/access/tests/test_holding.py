@@ -1,7 +1,7 @@
 """Roles held: granted where it is asked, revoked once, known to the gateway at once."""
 
 from osteon.domain.testing import ACTOR, ROOT, context, given, rows
-from osteon.model import AccountId, Personal, ScopeId, Sealed, TenantId, named
+from osteon.model import AccountId, Personal, ScopeId, Sealed, TenantId, named, replace
 from osteon.modules.access.holding import GrantRole, HoldingId, RevokeRole, RoleGranted, RoleRevoked, holding
 from osteon.modules.access.holdings import HeldRoles, HoldingRow, holdings
 from osteon.modules.access.provisioning import react
@@ -25,9 +25,9 @@ def test_is_revoked_once() -> None:
     given(holding, GRANTED, REVOKED).when(RevokeRole(holding=READING)).changes_nothing()
 
 
-def test_has_a_row_until_revoked() -> None:
+def test_keeps_its_row_when_it_is_revoked() -> None:
     assert rows(holdings, GRANTED) == [ROW]
-    assert rows(holdings, GRANTED, REVOKED) == []
+    assert rows(holdings, GRANTED, REVOKED) == [replace(ROW, revoked=True)]
 
 
 def test_tells_what_an_account_holds() -> None:
@@ -35,6 +35,8 @@ def test_tells_what_an_account_holds() -> None:
     held.put(ROW)
     assert held.held(ACTOR) == (RoleHeld("reader", EU),)
     assert held.held(AccountId(named("", "another"))) == ()
+    held.put(replace(ROW, revoked=True))
+    assert held.held(ACTOR) == ()
 
 
 def test_grows_a_generation_with_each_change() -> None:

@@ -1,0 +1,131 @@
+"""The demo with other views, as it may look after somebody worked on it: run as `python -m tests.resilience.revised NAME up` in place of the CLI.
+
+NAME is one of the products below; what the command line names as its product is passed over.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from demo.projects import projects
+from demo.projects.project import (
+    ArchiveProject,
+    CreateProject,
+    MoveProject,
+    ProjectCreated,
+    ProjectId,
+    ProjectRenamed,
+    RenameProject,
+    RestoreProject,
+    project,
+)
+from demo.world import world
+from osteon.cli import main
+from osteon.domain import CONTRIBUTOR, READER, Browse, Find, Module, Product, Row, View
+from osteon.model import ScopeId, replace
+from osteon.modules import PLATFORM
+from tests.serving import UP
+
+__all__ = ["breaking", "killing", "program", "with_column", "with_view"]
+
+BREAKING = "Break"
+"""A name that some folds below do not survive."""
+
+
+class NamesRow(Row):
+    """Every name that a project ever had."""
+
+    project: ProjectId
+    scope: ScopeId
+    names: tuple[str, ...]
+
+
+class ListNames(Browse[NamesRow]):
+    """The projects of a scope with all their names."""
+
+
+class ProjectRow(Row):
+    """A project, and how often it was renamed."""
+
+    project: ProjectId
+    scope: ScopeId
+    name: str
+    renames: int = 0
+
+
+class GetProjectRow(Find[ProjectRow]):
+    """One project."""
+
+    project: ProjectId
+
+
+class ListProjects(Browse[ProjectRow]):
+    """The projects that were renamed so often."""
+
+    renames: int | None = None
+
+
+def program(name: str) -> tuple[str, ...]:
+    """What Python runs to serve one of the products."""
+    return ("-m", "tests.resilience.revised", name, *UP[2:])
+
+
+def with_names(survive: Callable[[str], None]) -> Product:
+    """The demo with another view, whose fold asks `survive` about each name."""
+
+    def begin(event: ProjectCreated) -> NamesRow:
+        return NamesRow(project=event.project, scope=event.scope, names=(event.name,))
+
+    def evolve(event: ProjectRenamed, row: NamesRow) -> NamesRow:
+        survive(event.name)
+        return replace(row, names=(*row.names, event.name))
+
+    names = Module("names", parts=[View(begin=begin, evolve=evolve, queries=[ListNames])], grants={READER: [ListNames]})
+    return Product("demo", [*PLATFORM, projects, names], world)
+
+
+def begin(event: ProjectCreated) -> ProjectRow:
+    """A row for a new project."""
+    return ProjectRow(project=event.project, scope=event.scope, name=event.name)
+
+
+def evolve(event: ProjectRenamed, row: ProjectRow) -> ProjectRow:
+    """The row after another name."""
+    return replace(row, name=event.name, renames=row.renames + 1)
+
+
+def fail(name: str) -> None:
+    """Fails at a name."""
+    if name == BREAKING:
+        raise LookupError("no such thing")
+
+
+def kill(name: str) -> None:
+    """Kills the server and this drain at a name."""
+    if name == BREAKING:
+        os.killpg(0, signal.SIGKILL)
+
+
+with_view = with_names(lambda name: None)
+breaking = with_names(fail)
+killing = with_names(kill)
+with_column = Product(
+    "demo",
+    [
+        *PLATFORM,
+        Module(
+            "projects",
+            parts=[project, View(begin=begin, evolve=evolve, queries=[GetProjectRow, ListProjects])],
+            grants={
+                READER: [GetProjectRow, ListProjects],
+                CONTRIBUTOR: [CreateProject, RenameProject, ArchiveProject, RestoreProject, MoveProject],
+            },
+        ),
+    ],
+    world,
+)
+
+if __name__ == "__main__":
+    name, command, _, *options = sys.argv[1:]
+    sys.exit(main([command, f"tests.resilience.revised:{name}", *options]))

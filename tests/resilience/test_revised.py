@@ -1,0 +1,146 @@
+"""A product whose views have changed, on a data folder that an earlier one left: it is served, and its views are whole."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from tests.resilience.books import read_journal
+from tests.resilience.revised import BREAKING, program
+from tests.serving import NotServing, Server, running
+
+ANN = ("acme", "alice@acme.example")
+GINA = ("globex", "gina@globex.example")
+MADE = "views are made again"
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def left(data: Path) -> Path:
+    """A folder in which projects of two tenants were created and renamed, under the demo as it is."""
+    with running(data) as server:
+        work(server, *ANN, "One", "Two")
+        work(server, *GINA, "Three", BREAKING)
+        assert server.stop() in {0, 143}
+    return data
+
+
+def test_a_new_view_is_filled_from_history(left: Path) -> None:
+    with running(left, program=program("with_view")) as server:
+        assert_names(server, left)
+        assert server.messages.count(MADE) == len(server.tenants)
+        work(server, *ANN, "Four", "Five")
+        assert_names(server, left)
+
+
+def test_a_new_filter_finds_older_rows(left: Path) -> None:
+    with running(left, program=program("with_column")) as server:
+        rows = server.client(*ANN).every("list-projects", renames=1)
+        assert [row["name"] for row in rows] == ["Two"]
+        work(server, *ANN, "Four", "Five")
+        assert len(server.client(*ANN).every("list-projects", renames=1)) == 2
+
+
+def test_a_dropped_view_comes_back_whole(left: Path) -> None:
+    with running(left, program=program("with_view")) as server:
+        server.stop()
+    with running(left) as server:
+        work(server, *ANN, "Between")
+        server.stop()
+    with running(left, program=program("with_view")) as server:
+        assert_names(server, left)
+
+
+def test_a_start_without_changes_makes_nothing_again(left: Path) -> None:
+    for made in (True, False):
+        with running(left, program=program("with_view")) as server:
+            assert (MADE in server.messages) is made
+            server.kill()
+
+
+@pytest.mark.parametrize("between", [True, False], ids=["after-the-old-product", "at-once"])
+def test_a_kill_while_views_are_made_is_harmless(left: Path, between: bool) -> None:
+    for _ in range(2):
+        with pytest.raises(NotServing) as killed, running(left, program=program("killing")):
+            pass
+        assert killed.value.status == 128 + 9
+    if between:
+        with running(left) as server:
+            assert server.client(*ANN).every("list-projects")
+            server.kill()
+    with running(left, program=program("with_view")) as server:
+        assert_names(server, left)
+
+
+def test_a_start_ends_with_what_broke_a_fold(left: Path) -> None:
+    with pytest.raises(NotServing) as broken, running(left, program=program("breaking"), within=20.0):
+        pass
+    assert broken.value.status == 1
+    last = broken.value.messages.splitlines()[-1]
+    assert last.startswith("osteon: ")
+    assert "Folding 'ProjectRenamed' into the view 'names' failed" in last
+    assert "LookupError: no such thing" in last
+    with running(left) as server:
+        assert server.client(*ANN).every("list-projects")
+
+
+def test_a_start_ends_with_what_is_damaged(left: Path) -> None:
+    (left / "views").unlink()
+    file = sorted(left.glob("tenants/*/history.db"))[1]
+    file.write_bytes(bytes(each ^ 1 for each in file.read_bytes()))
+    with pytest.raises(NotServing) as broken, running(left, within=20.0):
+        pass
+    assert broken.value.status == 1
+    last = broken.value.messages.splitlines()[-1]
+    assert f"'{file.parent.name}' is damaged" in last
+    assert "Traceback" not in broken.value.messages
+
+
+def test_a_file_of_other_views_is_made_anew(left: Path) -> None:
+    with running(left, program=program("with_view")) as server:
+        server.stop()
+    known = (left / "views").read_bytes()
+    with running(left) as server:
+        server.stop()
+    # As if tenants' files had been brought back from a backup.
+    (left / "views").write_bytes(known)
+    with running(left, program=program("with_view")) as server:
+        work(server, *ANN, "Four", "Five")
+        assert_names(server, left)
+
+
+def test_a_broken_drain_leaves_the_server_up(data: Path) -> None:
+    with running(data, program=program("breaking")) as server:
+        ann = server.client(*ANN)
+        project = ann.command("create-project", name="Whole").answer
+        renamed = ann.command("rename-project", project=project, name=BREAKING)
+        for _ in range(2):
+            assert ann.query("list-names", after=renamed.position).refusal == (503, "views.behind")
+        assert ann.command("rename-project", project=project, name="Mended").status == 200
+        assert ann.query("list-names").status == 200
+        assert server.messages.count("the drain ended and is started again") > 1
+        assert server.stop() in {0, 143}
+    with running(data, program=program("with_view")) as server:
+        assert_names(server, data)
+
+
+def work(server: Server, tenant: str, email: str, first: str, *others: str) -> None:
+    """Creates a project, and gives it one name after the other."""
+    client = server.client(tenant, email)
+    project = client.command("create-project", name=first).answer
+    for name in others:
+        assert client.command("rename-project", project=project, name=name).status == 200
+
+
+def assert_names(server: Server, data: Path) -> None:
+    """The view has every name of every project that the journal has."""
+    places = {each: server.client(*each).command("create-project", name="Last").position for each in (ANN, GINA)}
+    expected: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for entry in read_journal(data):
+        for event in entry["events"]:
+            if event["type"] in {"project-created", "project-renamed"}:
+                expected[entry["tenant"]][event["body"]["project"]].append(event["body"]["name"])
+    for (tenant, email), after in places.items():
+        rows = server.client(tenant, email).every("list-names", after=after)
+        assert {row["project"]: row["names"] for row in rows} == expected[tenant]
