@@ -89,11 +89,11 @@ def keyring() -> Keyring:
     return ring
 
 
-def in_memory() -> World:
-    """A world on a shelf."""
-    shelf, ring = Shelf(), keyring()
+def in_memory(shelf: Shelf | None = None, tables: Sequence[Table] = TABLES) -> World:
+    """A world on a shelf, on which there may be something already."""
+    shelf, ring = shelf or Shelf(), keyring()
     return World(
-        MemoryFiling(shelf, TABLES),
+        MemoryFiling(shelf, tables),
         MemoryHistory(shelf, ring),
         MemoryViews(shelf),
         MemoryAccessLog(shelf, ring),

@@ -1,6 +1,7 @@
 """Memory lets go of what is in history, and nothing is lost by it."""
 
 import asyncio
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,9 @@ from hypothesis import strategies as st
 
 from osteon.app.inprocess import InProcess, in_process
 from osteon.engine import Limits
-from osteon.model import Problem
+from osteon.messages import Entry
+from osteon.model import Problem, TenantId
+from osteon.ports.history import History
 from osteon.ports.inbox import Reply
 from tests.engine.counting import AddToCounter, OpenCounter, an_id, product
 from tests.engine.sending import Sender, entries, total_of
@@ -45,7 +48,7 @@ def test_never_loses_an_entity_or_a_verdict(asked: list[tuple[int, int, str]]) -
             replies = [(counter, key, await task) for counter, key, task in flying]
             expect_each_once(installation, replies)
 
-    asyncio.run(run())
+    asyncio.run(asyncio.wait_for(run(), 10))
 
 
 async def test_lets_go_of_what_is_in_history() -> None:
@@ -68,6 +71,40 @@ async def test_creates_no_second_time_what_was_forgotten() -> None:
         for counter in COUNTERS:
             reply = await sender.ask(OpenCounter(counter=counter))
             assert reply.problem == Problem(key="counting.already-exists")
+
+
+async def test_keeps_an_entity_while_its_keys_are_looked_up() -> None:
+    async with in_process(product, limits=TINY) as installation:
+        sender = Sender(installation.engine)
+        for counter in COUNTERS:
+            await sender.ask(OpenCounter(counter=counter))
+            await drained(installation)
+        history = SlowHistory(installation.engine.ports.history)
+        installation.engine.processor._history = cast("History", history)
+        waiting = sender.send(AddToCounter(counter=COUNTERS[0], amount=7), KEYS[0])
+        await history.asked.wait()
+        for number in range(10, 20):
+            await sender.ask(OpenCounter(counter=an_id(number)), f"7ZZZZZZZZZZZZZZZZZZZZZZZ{number}")
+            await drained(installation)
+        history.answers.set()
+        assert (await asyncio.wait_for(waiting, 5)).answer == b"7"
+
+
+class SlowHistory:
+    """A history that tells of keys only when it is told to."""
+
+    def __init__(self, history: History) -> None:
+        """Hands on to `history`."""
+        self.entity = history.entity
+        self._recorded = history.recorded
+        self.asked = asyncio.Event()
+        self.answers = asyncio.Event()
+
+    async def recorded(self, tenant: TenantId, entity: str, key: str) -> Entry | None:
+        """See `History.recorded`."""
+        self.asked.set()
+        await self.answers.wait()
+        return await self._recorded(tenant, entity, key)
 
 
 def expect_each_once(installation: InProcess, replies: list[tuple[int, int, Reply]]) -> None:

@@ -55,7 +55,7 @@ def test_a_retry_adds_nothing(asked: list[tuple[str, bool]]) -> None:
             replies += [(each, await task) for each, task in flying]
             expect_one_verdict_a_key(installation, replies)
 
-    asyncio.run(run())
+    asyncio.run(asyncio.wait_for(run(), 10))
 
 
 async def test_duplicates_in_flight_get_the_leaders_verdict() -> None:

@@ -1,11 +1,12 @@
 """Whoever asks in hostile tests: people of three roles, and real things for the identifiers that are asked about."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.serving import PASSWORD, Client, Server, new_key
 
-__all__ = ["Asker", "Things"]
+__all__ = ["ROLES", "Asker", "Place", "Things"]
 
 ROLES = {
     "administrator": ("acme", "alice@acme.example"),
@@ -14,6 +15,13 @@ ROLES = {
 }
 HOUSE = ("house", "ada@house.example")
 HOUSE_ID = "0" * 26
+
+
+class Place(NamedTuple):
+    """A server, and the folder where it keeps everything."""
+
+    server: Server
+    data: Path
 
 
 class Asker(NamedTuple):
@@ -62,6 +70,11 @@ class Things:
             "password": lambda: PASSWORD,
         }
         self._account: str = self._maker.query("list-people").answer["items"][-1]["account"]
+
+    def reconnect(self) -> None:
+        """Connects anew with the next request: the server ends connections on which nobody asks for long."""
+        self._maker.close()
+        self._guest.close()
 
     def real(self, path: str, schema: dict[str, Any]) -> dict[str, Any]:
         """Values for those fields of an operation's body that must name something that there is."""

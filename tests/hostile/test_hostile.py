@@ -8,8 +8,7 @@ import json
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -19,25 +18,12 @@ from osteon.adapters.system.disk import SystemDisk
 from osteon.adapters.system.entropy import SystemEntropy
 from osteon.model import AccountId, Identifier, SessionId, TenantId
 from osteon.ports.tokens import Claims
-from tests.serving import Answer, Client, Server, new_key, running
+from tests.hostile.people import Place
+from tests.serving import Answer, Client, Server, new_key
 
 CREATE = "/commands/create-project"
 LIST = "/queries/list-projects"
 NAMED = b'{"name":"Hostile"}'
-
-
-class Place(NamedTuple):
-    """A server with its data folder."""
-
-    server: Server
-    data: Path
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    data = tmp_path_factory.mktemp("hostile") / "data"
-    with running(data) as server:
-        yield Place(server, data)
 
 
 @pytest.fixture(scope="module")

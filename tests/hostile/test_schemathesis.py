@@ -2,6 +2,7 @@
 
 from collections import Counter
 from importlib import import_module
+from time import monotonic
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 import osteon
 from demo.main import product
 from osteon.gateway.openapi import openapi
-from tests.hostile.people import ROLES, Asker, Things
+from tests.hostile.people import ROLES, Asker, Place, Things
 from tests.serving import Server
 
 CONTRACT = openapi(product, osteon.__version__)
@@ -22,6 +23,7 @@ PATHS = sorted(CONTRACT["paths"])
 HOUSE_ONLY = {"/commands/open-tenant", "/queries/get-tenant", "/queries/list-tenant-history"}
 
 FEW, MANY = 6, 200
+TOKENS_LAST = 300.0
 # What its cases and checks are generic over no annotation of ours can name.
 Case = Any
 GENERAL: Any = import_module("schemathesis.checks")
@@ -39,20 +41,22 @@ CHECKS = [
 
 
 class Askers:
-    """The people who ask, and what they ask about; each logs in once."""
+    """The people who ask, and what they ask about; each logs in again before their tokens expire."""
 
     def __init__(self, server: Server) -> None:
         """Nobody yet."""
         self.server = server
-        self._known: dict[tuple[str, bool], tuple[Asker, Things]] = {}
+        self._known: dict[tuple[str, bool], tuple[float, Asker, Things]] = {}
 
     def of(self, role: str, *, in_house: bool) -> tuple[Asker, Things]:
         """Somebody of a role, and things for them to ask about."""
         known = self._known.get((role, in_house))
-        if known is None:
+        if known is None or monotonic() - known[0] > TOKENS_LAST:
             asker = Asker.of(self.server, role, in_house=in_house)
-            known = self._known[role, in_house] = asker, Things(self.server, asker)
-        return known
+            known = self._known[role, in_house] = monotonic(), asker, Things(self.server, asker)
+        _, asker, things = known
+        things.reconnect()
+        return asker, things
 
 
 class Target(NamedTuple):
@@ -94,9 +98,9 @@ class Target(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def askers(serving: Server) -> "Askers":
-    """The people who ask, logged in once."""
-    return Askers(serving)
+def askers(place: Place) -> "Askers":
+    """The people who ask."""
+    return Askers(place.server)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
-"""The demo with other views, as it may look after somebody worked on it: run as `python -m tests.resilience.revised NAME up` in place of the CLI.
+"""The demo with other views, as it may look after somebody worked on it; run in place of the CLI.
 
-NAME is one of the products below; what the command line names as its product is passed over.
+`python -m tests.resilience.revised NAME up …` serves the product NAME below, whatever else the command line names.
 """
 
 import os

@@ -2,7 +2,7 @@
 
 import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from osteon.adapters.memory.scheduler import MemoryScheduler
 from osteon.adapters.sqlite import Connections, OtherVersion, Settings, SqliteFiling, SqliteHistory, SqliteViews
 from osteon.adapters.system.disk import SystemDisk
 from osteon.model import Identifier, OsteonError, TenantId
-from osteon.ports.filing import Batch, Table, ViewChanged
+from osteon.ports.filing import Batch, DamagedFile, Table
 from osteon.ports.keyring import Keyring
 from osteon.ports.views import Selection
 from tests.contracts.filed import (
@@ -150,20 +150,29 @@ def test_settles_later_when_a_reader_holds_on(world: World, tmp_path: Path) -> N
     reading.close()
 
 
-@pytest.mark.parametrize(
-    "tables",
-    [TABLES[:1], (*TABLES, Table("new", False, (), (), ())), (TABLES[0]._replace(columns=("name",)), TABLES[1])],
-    ids=["gone", "new", "columns"],
-)
-def test_refuses_views_declared_otherwise(world: World, tmp_path: Path, tables: tuple[Table, ...]) -> None:
+def test_says_whose_file_is_damaged(world: World, tmp_path: Path) -> None:
     world.file([ENTRY])
-    filing = SqliteFiling(opened(tmp_path, Settings(writable=True)), tables)
+    filing = SqliteFiling(opened(tmp_path, Settings(writable=True), OtherKeys()), TABLES)
 
-    with pytest.raises(ViewChanged) as caught:
-        filing.progress(ACME)
+    for ask in (filing.progress, filing.changed):
+        with pytest.raises(DamagedFile, match=f"The file of the tenant '{ACME}' is damaged"):
+            ask(ACME)
 
-    assert len(caught.value.views) == 1
-    filing.close()
+
+def test_settles_what_an_earlier_process_renewed(world: World, tmp_path: Path) -> None:
+    world.file([ENTRY])
+    assert world.filing.settle()
+    tables = (*TABLES, Table("new", scoped=False, columns=(), indexed=(), searched=()))
+    with on_sqlite(tmp_path, tables).filing.renewal(ACME):
+        pass
+    later = SqliteFiling(opened(tmp_path, Settings(writable=True)), tables)
+    assert changed_without_log(tmp_path, tables) == ["new"]
+
+    assert later.changed(ACME) == []
+
+    assert later.settle()
+    assert changed_without_log(tmp_path, tables) == []
+    later.close()
 
 
 def test_refuses_a_file_of_another_version(world: World, tmp_path: Path) -> None:
@@ -284,12 +293,22 @@ def found(mark: bytes, folder: Path) -> list[str]:
 
 def filed_without_log(folder: Path) -> dict[int, int]:
     """How far ACME is filed in the file itself, as after a loss of all that was not copied into it."""
+    with closing(without_log(folder, TABLES)) as filing:
+        return dict(filing.progress(ACME).sequences)
+
+
+def changed_without_log(folder: Path, tables: Sequence[Table]) -> list[str]:
+    """Which views of ACME changed by the file itself, as after a loss of all that was not copied into it."""
+    with closing(without_log(folder, tables)) as filing:
+        return list(filing.changed(ACME))
+
+
+def without_log(folder: Path, tables: Sequence[Table]) -> SqliteFiling:
+    """Filing into a copy of the files alone."""
     alone = folder / "alone"
     shutil.rmtree(alone, ignore_errors=True)
     shutil.copytree(folder / "tenants", alone / "tenants", ignore=shutil.ignore_patterns("*-shm", "*-wal"))
-    filing = SqliteFiling(opened(alone, Settings(writable=True)), TABLES)
-    with closing(filing):
-        return dict(filing.progress(ACME).sequences)
+    return SqliteFiling(opened(alone, Settings(writable=True)), tables)
 
 
 def connections_below(folder: Path) -> list[apsw.Connection]:

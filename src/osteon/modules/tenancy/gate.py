@@ -1,6 +1,6 @@
 """What happens before tenancy's commands are sent: the password becomes a hash, identifiers are drawn."""
 
-from osteon.model import AccountId, Identifier, Refused, ScopeId, Sealed, TenantId, named
+from osteon.model import HOUSE, AccountId, Identifier, Refused, ScopeId, Sealed, TenantId, named
 from osteon.modules.tenancy.scopes import AddScope, GrowScopeTree, TreeId
 from osteon.modules.tenancy.tenant import EnterTenant, OpenTenant
 from osteon.ports.edge import Edge
@@ -10,6 +10,8 @@ __all__ = ["prepare_add_scope", "prepare_open_tenant"]
 
 async def prepare_open_tenant(command: OpenTenant, edge: Edge) -> EnterTenant:
     """Hashes the first administrator's password; a name that is taken is refused here, before it is recorded."""
+    if edge.context.tenant != HOUSE:
+        raise Refused("tenancy.only-in-house")
     tenant = command.tenant or TenantId(edge.identifier())
     known = edge.tenants.named(command.name)
     if known is not None and known.tenant != tenant:
