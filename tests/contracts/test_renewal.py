@@ -129,9 +129,13 @@ def test_gives_up_what_was_interrupted(opening: Opening) -> None:
     opening().file([an_entry(1)], project=rows(row))
     tables = (PROJECT._replace(columns=("name",), indexed=(), searched=()), NEW)
 
-    with pytest.raises(InterruptedError), opening(tables).filing.renewal(ACME) as renewal:
-        renewal.put({"project": rows(a_project(2))})
-        raise InterruptedError
+    def interrupted() -> None:
+        with opening(tables).filing.renewal(ACME) as renewal:
+            renewal.put({"project": rows(a_project(2))})
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        interrupted()
 
     assert opening(tables).filing.changed(ACME) == ["account", "new", "project"]
     old = opening()

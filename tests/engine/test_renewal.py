@@ -228,7 +228,7 @@ def test_names_the_entry_that_cannot_be_folded(opening: Opening) -> None:
 
 
 def test_names_the_entry_whose_event_cannot_be_read(opening: Opening) -> None:
-    place = opening(without)
+    place = opening(Product("demo", PLATFORM))
     event = Recorded(id=MessageId(identifier(9)), type=wire_name(ProjectCreated), body=msgspec.Raw(b'{"scope": 1}'))
     file(place, [replace(an_entry(1), events=(event,))])
 

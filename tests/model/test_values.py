@@ -21,7 +21,7 @@ class Deeper(Point):
 def test_fields_are_given_by_name() -> None:
     assert Point(first_axis=1) == Point(first_axis=1, second_axis=0)
     with pytest.raises(TypeError):
-        Point(1)  # type: ignore[call-arg, misc]  # pyright: ignore[reportCallIssue]
+        Point(1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 def test_values_do_not_change() -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from threading import Event
 
 from demo.projects import projects
 from demo.projects.project import (
@@ -27,7 +28,7 @@ from osteon.model import ScopeId, replace
 from osteon.modules import PLATFORM
 from tests.serving import UP
 
-__all__ = ["breaking", "killing", "program", "with_column", "with_view"]
+__all__ = ["breaking", "killing", "program", "waiting", "with_column", "with_view"]
 
 BREAKING = "Break"
 """A name that some folds below do not survive."""
@@ -107,9 +108,16 @@ def kill(name: str) -> None:
         os.killpg(0, signal.SIGKILL)
 
 
+def wait(name: str) -> None:
+    """Waits for ever at a name."""
+    if name == BREAKING:
+        Event().wait()
+
+
 with_view = with_names(lambda name: None)
 breaking = with_names(fail)
 killing = with_names(kill)
+waiting = with_names(wait)
 with_column = Product(
     "demo",
     [

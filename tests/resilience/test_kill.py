@@ -18,7 +18,7 @@ from tests.resilience.crowd import Deed, Member, Reply, crowd, repeat, seeded, w
 from tests.serving import Server, running
 
 CLIENTS = 64
-OLDER = 100
+OLDER = 60
 """How many deeds of the last round, and of earlier ones, are asked again after a kill."""
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -74,6 +75,18 @@ def test_a_kill_while_views_are_made_is_harmless(left: Path) -> None:
         server.kill()
     with running(left, program=program("with_view")) as server:
         assert_names(server, left)
+
+
+def test_a_signal_ends_a_start_that_makes_views(left: Path) -> None:
+    server = Server(left, program=program("waiting"))
+    try:
+        while server.messages.count(MADE) < len(["house", "acme"]):
+            assert server.status is None
+            time.sleep(0.01)
+        server.signal(signal.SIGTERM, group=True)
+        assert server.ended(10.0) in {0, 143}
+    finally:
+        server.close()
 
 
 def test_a_start_ends_with_what_broke_a_fold(left: Path) -> None:

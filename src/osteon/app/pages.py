@@ -36,6 +36,7 @@ _SAFE = (
     ("referrer-policy", "no-referrer"),
     ("cache-control", "no-cache"),
 )
+_CHOICE = Template('<li><a class="choice plain" href="http://$name.$host/">$name<small>$type</small></a></li>')
 _PROBLEM = re.compile("/problems/([a-z][a-z-]*)(?:[.]([a-z][a-z-]*))?")
 
 
@@ -51,10 +52,13 @@ class Pages:
             f"/assets/{name}": _asset(name) for name in ("look.css", "dom.js", "first.js", "docs.js", "mark.svg")
         }
         self._known |= {"/": _asset("first.html"), "/docs": _asset("docs.html")}
+        self._entrance = Template((_ASSETS / "entrance.html").read_text("utf-8"))
         self._problem = Template((_ASSETS / "problem.html").read_text("utf-8"))
 
     def __call__(self, request: Request) -> Response | None:
         """The page at the request's path; None where there is none."""
+        if request.host == self._domain and not request.path.startswith("/assets/"):
+            return self._choice(request) if request.path == "/" else None
         known = self._known.get(request.path)
         if known is not None:
             return known
@@ -67,6 +71,18 @@ class Pages:
                 return self._keys(request)
             case _:
                 return self._meaning(request.path)
+
+    def _choice(self, request: Request) -> Response | None:
+        """The tenants to choose from, on the host that belongs to none; only where a world makes them known anyway."""
+        if self._world is None:
+            return None
+        host = request.headers.get("host", "")
+        tenants = (
+            _CHOICE.substitute(host=html.escape(host), name=html.escape(entry.name), type=html.escape(entry.type))
+            for entry in self._engine.indexes.tenants.all()
+        )
+        product = html.escape(self._engine.product.name)
+        return _document(self._entrance.substitute(product=product, tenants="".join(tenants)).encode(), _KINDS["html"])
 
     def _contract(self) -> Response:
         contract = openapi(self._engine.product, osteon.__version__)

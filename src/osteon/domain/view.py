@@ -46,6 +46,8 @@ class Browse(Query[Page[R]], Generic[R]):
 class Contains:
     """Marks a filter that matches anywhere in the text, upper and lower case alike: `Annotated[str | None, Contains]`."""
 
+    description = "Matches anywhere in the text, upper and lower case alike."
+
 
 class Index(Protocol[R_contra]):
     """A view's rows kept in the server's memory, because something is decided by them.

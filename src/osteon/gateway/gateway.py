@@ -165,7 +165,8 @@ class Gateway:
         return Response(outcome.status, outcome.body, _REPLAYED if outcome.replayed else _JSON)
 
     async def _page(self, request: Request) -> Response:
-        await self._callers.tenant(request.host)
+        if request.host != self.domain:
+            await self._callers.tenant(request.host)
         page = self._pages(request)
         if page is None:
             raise Refused("unknown-path", path=request.path)

@@ -64,7 +64,7 @@ def test_renews_nothing_that_has_ended() -> None:
             given(session, OPENED, RENEWED, over).when(renew(generation)).rejects("identity.not-recognised")
 
 
-def test_ends_once() -> None:
+def test_ends_no_more_than_once() -> None:
     given(session, OPENED).when(EndSession(session=MINE), LATER).then(LOGGED_OUT)
     given(session, OPENED, LOGGED_OUT).when(EndSession(session=MINE), LATER).changes_nothing()
 
