@@ -124,6 +124,6 @@ def module_of(package: tuple[str, ...]) -> tuple[str, ...]:
     """The bounded context that a name lies in, or nothing."""
     if package[:2] == ("osteon", "modules") and len(package) > 2:
         return package[:3]
-    if package[:1] == ("demo",) and package[1:2] and package[1] in DEMO_MODULES:
+    if len(package) > 1 and package[0] == "demo" and package[1] in DEMO_MODULES:
         return package[:2]
     return ()

@@ -72,6 +72,7 @@ def test_a_kill_while_views_are_made_is_harmless(left: Path) -> None:
         assert killed.value.status == 128 + signal.SIGKILL
     with running(left) as server:
         assert server.client(*ANN).every("list-projects")
+        assert "started again" not in server.messages
         server.kill()
     with running(left, program=program("with_view")) as server:
         assert_names(server, left)

@@ -199,6 +199,10 @@ class _Connection(asyncio.Protocol):
         if host and host[-1] != "]":
             host = host.partition(":")[0]
         path = self._path.partition(b"?")[0].decode("latin-1")
+        if path[:1] not in ("/", "*"):
+            # A proxy's form names a host of its own, which nothing here would look at.
+            self._refuse(Problem(key="not-http"))
+            return
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         request = Request(method, host, path, self._headers, body, self._address)
         answer = _Answer(self, keep=self._parser.should_keep_alive(), head=method == "HEAD")

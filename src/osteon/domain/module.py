@@ -1,6 +1,6 @@
 """Modules: a bounded context as one value, and all that it declares."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from osteon.domain.decider import Decider
@@ -16,13 +16,15 @@ Part = Decider[Any, Any, Any, Any, Any] | View[Any, Any, Any] | Reaction[Any] | 
 
 
 class Limit(NamedTuple):
-    """How often a command may be asked with the same value of one field, such as a log-in with one address.
+    """How often a command may be asked about the same thing, such as a log-in with one address.
+
+    `by` tells from the command what that is.
 
     `rejected_per_minute` counts those that were rejected, apart from all: guessing is slower than using.
     """
 
     command: type[Message]
-    by: str
+    by: Callable[[Any], str]
     per_minute: int
     rejected_per_minute: int
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from osteon.domain import Limit
-from osteon.model import Refused, plain
+from osteon.model import Refused
 
 __all__ = ["Buckets", "Guard", "Rate"]
 
@@ -52,7 +52,7 @@ class Buckets:
 
 
 class Guard:
-    """Limits how often a command is asked with one value of a field, and, apart, how often it is rejected with it."""
+    """Limits how often a command is asked about one thing, and, apart, how often it is rejected about it."""
 
     def __init__(self, limit: Limit, monotonic: Callable[[], float]) -> None:
         """Guards the command of `limit`."""
@@ -75,4 +75,4 @@ class Guard:
         self._rejected.take(self._name(tenant, command))
 
     def _name(self, tenant: str, command: Any) -> str:
-        return f"{tenant}/{str(plain(getattr(command, self._by))).casefold()}"
+        return f"{tenant}/{self._by(command)}"

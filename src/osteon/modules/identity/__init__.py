@@ -4,6 +4,7 @@ from osteon.domain import ADMINISTRATOR, MEMBER, Limit, Module, Prepare, Present
 from osteon.modules.identity.account import AddPerson, account
 from osteon.modules.identity.ended import ended, sessions
 from osteon.modules.identity.gate import (
+    address_of,
     prepare_add_person,
     prepare_log_in,
     prepare_log_out,
@@ -36,5 +37,5 @@ identity = Module(
     ],
     grants={MEMBER: [LogOut], ADMINISTRATOR: [AddPerson, GetPerson, ListPeople]},
     guests=[LogIn, RefreshSession],
-    limits=[Limit(LogIn, by="email", per_minute=60, rejected_per_minute=20)],
+    limits=[Limit(LogIn, by=address_of, per_minute=60, rejected_per_minute=20)],
 )

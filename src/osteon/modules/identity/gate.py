@@ -24,6 +24,7 @@ from osteon.ports.edge import Edge
 from osteon.ports.tokens import Claims, InvalidToken
 
 __all__ = [
+    "address_of",
     "prepare_add_person",
     "prepare_log_in",
     "prepare_log_out",
@@ -31,6 +32,11 @@ __all__ = [
     "present_end",
     "present_tokens",
 ]
+
+
+def address_of(command: LogIn) -> str:
+    """The address in the form in which addresses are compared: attempts on one person count together."""
+    return same_address(command.email.reveal())
 
 
 async def prepare_add_person(command: AddPerson, edge: Edge) -> EnrolPerson:
