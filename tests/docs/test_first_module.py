@@ -57,11 +57,12 @@ def test_passes_the_tests_on_the_page(checkout: Path) -> None:
     assert "4 passed" in _run(command, checkout, found)
 
 
-def test_answers_the_commands_on_the_page(checkout: Path) -> None:
+def test_answers_the_commands_on_the_page(checkout: Path, data: Path) -> None:
     (session,) = blocks(TUTORIAL, "sh")
     # The demo of the folder in which Python begins comes before that of the sources.
     inside = ("sh", "-c", 'cd "$0" && exec "$@"', str(checkout))
-    with running(checkout / "data", under=inside) as server:
+    # The folder is that of the demo without milestones.
+    with running(data, under=inside) as server:
         said = [json.loads(line) for line in run_shell(session, checkout, server.port)]
     early, later, listed, changes, seen, refused = said
     assert (early["status"], early["key"]) == (409, "milestones.not-later")

@@ -28,10 +28,11 @@ from osteon.model import ScopeId, replace
 from osteon.modules import PLATFORM
 from tests.serving import UP
 
-__all__ = ["breaking", "killing", "program", "waiting", "with_column", "with_view"]
+__all__ = ["BREAKING", "WAITING", "breaking", "killing", "program", "waiting", "with_column", "with_view"]
 
 BREAKING = "Break"
 """A name that some folds below do not survive."""
+WAITING = "waiting for ever"
 
 
 class NamesRow(Row):
@@ -109,8 +110,10 @@ def kill(name: str) -> None:
 
 
 def wait(name: str) -> None:
-    """Waits for ever at a name."""
+    """Says that it waits, and does so for ever, at a name."""
     if name == BREAKING:
+        sys.stderr.write(f"{WAITING}\n")
+        sys.stderr.flush()
         Event().wait()
 
 
