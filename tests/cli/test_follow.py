@@ -17,12 +17,19 @@ from tests.serving import PASSWORD, ROOT, Server, environment, new_key, running
 def following(data: Path, *options: str) -> "Generator[subprocess.Popen[str]]":
     """Follows in a process of its own."""
     command = [sys.executable, "-m", "osteon.cli", "journal", "follow", "--json", "--data", str(data), *options]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(  # noqa: PLW1509 - no other thread of this process holds a lock that a signal needs
+        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    )
     try:
         yield process
     finally:
         process.kill()
         process.communicate()
+
+
+def heed_interrupts() -> None:
+    """A shell that starts the tests in its background has them ignore interrupts, and what they start too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def next_entry(process: "subprocess.Popen[str]") -> Any:

@@ -39,8 +39,8 @@ def test_a_reply_follows_the_sync_that_covers_it(data: Path, tmp_path: Path) -> 
 
 def test_a_server_that_answers_first_is_found_out(data: Path, tmp_path: Path) -> None:
     traced = trace(HASTY, data, tmp_path)
-    found = list(premature(traced))
-    assert len(found) > len(traced.replies) // 2, found[:5]
+    # How many it is depends on how quick the disk is; one is enough for the test above to fail.
+    assert list(premature(traced)) != []
 
 
 def trace(program: Sequence[str], data: Path, folder: Path) -> Traced:
