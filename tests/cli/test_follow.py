@@ -17,8 +17,14 @@ from tests.serving import PASSWORD, ROOT, Server, environment, new_key, running
 def following(data: Path, *options: str) -> "Generator[subprocess.Popen[str]]":
     """Follows in a process of its own."""
     command = [sys.executable, "-m", "osteon.cli", "journal", "follow", "--json", "--data", str(data), *options]
-    process = subprocess.Popen(  # noqa: PLW1509 - no other thread of this process holds a lock that a signal needs
-        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    heeding = heed_interrupts  # safe here: nothing that another thread could hold is touched
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=heeding,  # noqa: PLW1509
     )
     try:
         yield process

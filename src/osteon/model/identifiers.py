@@ -69,8 +69,9 @@ def named(since: str, *names: str) -> Identifier:
 class Identifiers:
     """Makes identifiers, each greater than the one before, from a clock and a source of randomness.
 
-    Within a block of 2^20 the last four characters are counted up and the rest is kept: most identifiers cost one look-up in a
-    table. A clock that goes back does not make an identifier go back.
+    The last four characters are counted up, the twelve before them are random and stay until the count is used up, and the time is
+    written anew when it moves: most identifiers cost two look-ups in a table. A clock that goes back does not make an identifier go
+    back.
     """
 
     def __init__(self, now: Callable[[], int], randomness: Callable[[int], bytes]) -> None:
@@ -83,20 +84,33 @@ class Identifiers:
         self._now = now
         self._randomness = randomness
         self._at = -1
+        self._random = self._drawn()
         self._prefix = ""
-        self._next = BLOCK
+        self._next = 0
 
     def next(self) -> Identifier:
         """A new identifier."""
         at = self._now()
-        if at > self._at or self._next >= BLOCK:
-            self._start_block(at)
+        if at > self._at:
+            self._at = at
+            self._prefix = _time(at) + self._random
         low = self._next
+        if low >= BLOCK:
+            low = self._start_block()
         self._next = low + 1
         return Identifier(self._prefix + PAIRS[low >> 10] + PAIRS[low & 1023])
 
-    def _start_block(self, at: int) -> None:
-        # A block used up within one millisecond borrows the next one: order is kept, and no identifier repeats.
-        self._at = at if at > self._at else self._at + 1
-        text = str(ULID.from_bytes(self._at.to_bytes(6, "big") + self._randomness(10)))
-        self._prefix, self._next = text[:22], 0
+    def _start_block(self) -> int:
+        # What was counted within this millisecond is behind us: the new block belongs to the next one.
+        self._at += 1
+        self._random = self._drawn()
+        self._prefix = _time(self._at) + self._random
+        return 0
+
+    def _drawn(self) -> str:
+        return str(ULID.from_bytes(bytes(6) + self._randomness(10)))[10:22]
+
+
+def _time(at: int) -> str:
+    """The first ten characters: 48 bits of milliseconds."""
+    return PAIRS[at >> 40] + PAIRS[at >> 30 & 1023] + PAIRS[at >> 20 & 1023] + PAIRS[at >> 10 & 1023] + PAIRS[at & 1023]
