@@ -256,7 +256,7 @@ def enrol(port: int, ready: Ready, tenant: str, count: int) -> list[Person]:
 
 
 def provisioned(port: int, ready: Ready, count: int) -> list[Person]:
-    """Have the house open tenants through the public wire; the administrator of each sends in its root."""
+    """Have the house open tenants through the public wire; the administrator of each writes in its root."""
     house = _Administrator(port, next(person for person in ready.people if person.tenant == "house"))
     people: list[Person] = []
     for number in range(count):
@@ -268,7 +268,7 @@ def provisioned(port: int, ready: Ready, count: int) -> list[Person]:
         people.append(person)
     for person in people:
         root = _Administrator(port, person).scopes()["Global"]
-        person.roles.append(RoleHeld("administrator", root, "Global"))
+        person.roles.append(RoleHeld(WRITER, root, "Global"))
     return people
 
 
