@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osteon.domain.testing import context
+from osteon.engine.batches import Batches
 from osteon.engine.inbox import FairInbox
-from osteon.engine.processor import Processor
 from osteon.messages import Command
 from osteon.model import Identifier, Refused, TenantId
 from osteon.ports.inbox import Delivery
@@ -55,7 +55,7 @@ def room() -> Room:
 @pytest.fixture
 def inbox(room: Room) -> FairInbox:
     """An inbox for three of a tenant, five in all."""
-    return FairInbox(cast("Processor", room), share=3, whole=5)
+    return FairInbox(room.take, cast("Batches", room), share=3, whole=5)
 
 
 def test_hands_on_while_there_is_room(inbox: FairInbox, room: Room) -> None:
@@ -116,7 +116,7 @@ def test_takes_again_what_it_has_room_for(inbox: FairInbox, room: Room) -> None:
 @given(st.lists(st.one_of(st.sampled_from(TENANTS), st.integers(1, 3)), max_size=60))
 def test_keeps_the_order_of_each_tenant(steps: list[TenantId | int]) -> None:
     room = Room()
-    inbox = FairInbox(cast("Processor", room), share=4, whole=8)
+    inbox = FairInbox(room.take, cast("Batches", room), share=4, whole=8)
     accepted: list[str] = []
     for number, step in enumerate(steps):
         if isinstance(step, int):
@@ -144,4 +144,13 @@ def expect_busy(inbox: FairInbox, tenant: TenantId) -> None:
 
 def put(inbox: FairInbox, tenant: TenantId, key: str) -> None:
     """Puts a command of a tenant into the inbox."""
-    inbox.put(Delivery(context(tenant=tenant), Command[None](), Identifier("x"), key, "fingerprint", 0))
+    inbox.put(
+        Delivery(
+            context=context(tenant=tenant),
+            command=Command[None](),
+            entity=Identifier("x"),
+            key=key,
+            fingerprint="fingerprint",
+            expires=0,
+        )
+    )

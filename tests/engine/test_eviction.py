@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from osteon.app.inprocess import InProcess, in_process
 from osteon.engine import Limits
 from osteon.messages import Entry
-from osteon.model import Problem, TenantId
+from osteon.model import Problem, TenantId, replace
 from osteon.ports.history import History
 from osteon.ports.inbox import Reply
 from tests.engine.counting import AddToCounter, OpenCounter, an_id, product
@@ -57,7 +57,7 @@ async def test_lets_go_of_what_is_in_history() -> None:
         for number in range(100):
             await sender.ask(OpenCounter(counter=an_id(number)))
             await drained(installation)
-        entities, verdicts = installation.engine.processor.memory.sizes
+        entities, verdicts = installation.engine.memory.sizes
         assert entities <= 2
         assert verdicts <= 2
 
@@ -113,7 +113,7 @@ def expect_each_once(installation: InProcess, replies: list[tuple[int, int, Repl
     told: dict[tuple[int, int], Reply] = {}
     for counter, key, reply in replies:
         assert reply.verdict == "accepted"
-        assert told.setdefault((counter, key), reply)._replace(replayed=False) == reply._replace(replayed=False)
+        assert replace(told.setdefault((counter, key), reply), replayed=False) == replace(reply, replayed=False)
     for number, each in enumerate(COUNTERS):
         assert total_of(installation, each) == sum(1 + key for of, key in told if of == number)
         assert len(entries(installation.storage, each)) == 1 + sum(of == number for of, _ in told)
@@ -121,5 +121,5 @@ def expect_each_once(installation: InProcess, replies: list[tuple[int, int, Repl
 
 async def drained(installation: InProcess) -> None:
     """Everything recorded is in history."""
-    processor = installation.engine.processor
-    assert await installation.engine.ports.drain.reached(processor.committed_batch, 5.0)
+    engine = installation.engine
+    assert await engine.ports.drain.reached(engine.batches.last, 5.0)

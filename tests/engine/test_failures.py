@@ -107,9 +107,9 @@ async def test_repeated_failures_lose_nothing_acknowledged(storage: Storage, jou
 async def test_what_is_recorded_aside_waits_for_a_better_batch(storage: Storage, journal: HeldUp) -> None:
     async with in_process(product, storage=storage, journal=journal) as installation:
         journal.failures = 1
-        processor, recorded = installation.engine.processor, storage.tape.last
-        processor.record_aside(Draft("access", HOUSE, Position(0, 1), b"[]"))
-        processor.flush_aside()
+        batches, recorded = installation.engine.batches, storage.tape.last
+        batches.add_aside(Draft("access", HOUSE, Position(0, 1), b"[]"))
+        batches.flush_aside()
         await until(lambda: storage.tape.last > recorded)
         assert [Record.of(each).kind for each in storage.tape.batches[-1]] == [ACCESS]
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osteon.app.inprocess import InProcess, Storage, in_process
-from osteon.model import HOUSE, Problem, ScopeId, named
+from osteon.model import HOUSE, Problem, ScopeId, named, replace
 from osteon.ports.inbox import Reply
 from tests.engine.counting import SUM, AddToCounter, CounterId, OpenCounter, Weather, an_id, product
 from tests.engine.sending import HeldUp, Sender, entries, total_of
@@ -35,7 +35,7 @@ async def test_answers_with_the_recorded_verdict_again() -> None:
         assert (first.verdict, first.answer, first.replayed) == ("accepted", b"2", False)
         await sender.ask(AddToCounter(counter=ONE, amount=3))
         again = await sender.ask(AddToCounter(counter=ONE, amount=2), KEYS[0])
-        assert again == first._replace(replayed=True)
+        assert again == replace(first, replayed=True)
         assert total_of(installation, ONE) == 5
 
 
@@ -69,7 +69,7 @@ async def test_duplicates_in_flight_get_the_leaders_verdict() -> None:
         assert not any(task.done() for task in flying)
         journal.open.set()
         leader, *others = [await task for task in flying]
-        assert others == [leader._replace(replayed=True)] * 2
+        assert others == [replace(leader, replayed=True)] * 2
         assert total_of(installation, ONE) == 7
 
 
@@ -155,7 +155,7 @@ async def test_verdicts_outlive_a_restart() -> None:
         sender = Sender(installation.engine)
         for key, reply in first.items():
             again = await sender.ask(AddToCounter(counter=ONE, amount=AMOUNTS[key]), key)
-            assert again == reply._replace(replayed=True)
+            assert again == replace(reply, replayed=True)
         assert (await sender.ask(AddToCounter(counter=ONE, amount=1))).answer == b"22"
 
 
@@ -173,7 +173,7 @@ async def test_an_expired_retry_gets_its_verdict() -> None:
         sender = await opened(installation)
         first = await sender.ask(AddToCounter(counter=ONE, amount=2), KEYS[0])
         late = await sender.send(AddToCounter(counter=ONE, amount=2), KEYS[0], lifetime=-1)
-        assert late == first._replace(replayed=True)
+        assert late == replace(first, replayed=True)
 
 
 async def test_rejects_a_second_creation() -> None:

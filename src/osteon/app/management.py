@@ -68,17 +68,17 @@ class _Metrics(Collector):
     def collect(self) -> Any:
         """The metrics of now."""
         engine, drain = self._embedded.engine, self._embedded.drain
-        processor, recorder = engine.processor, engine.recorder
-        entities, verdicts = processor.memory.sizes
+        batches, recorder = engine.batches, engine.recorder
+        entities, verdicts = engine.memory.sizes
         refused = CounterMetricFamily("osteon_refused", "Requests refused or rejected, by problem", labels=["key"])
         for key, count in list(self._embedded.gateway.refused.items()):
             refused.add_metric([key], count)
         yield refused
-        yield CounterMetricFamily("osteon_committed_batches", "Batches made durable", processor.committed_batch)
+        yield CounterMetricFamily("osteon_committed_batches", "Batches made durable", batches.last)
         yield CounterMetricFamily("osteon_drained_batches", "Batches in history and views", drain.drained)
         yield CounterMetricFamily("osteon_drain_restarts", "Times the drain was started again", drain.restarts)
         yield CounterMetricFamily("osteon_access_dropped", "Refusals counted, not recorded", recorder.dropped)
-        yield GaugeMetricFamily("osteon_undrained_entries", "Entries not in history and views", processor.undrained)
+        yield GaugeMetricFamily("osteon_undrained_entries", "Entries not in history and views", batches.undrained)
         yield GaugeMetricFamily("osteon_inbox_waiting", "Commands waiting for their turn", engine.inbox.waiting)
         yield GaugeMetricFamily("osteon_entities", "Entities in memory", entities)
         yield GaugeMetricFamily("osteon_verdicts", "Recorded verdicts in memory", verdicts)

@@ -124,7 +124,16 @@ async def begin_world(engine: Engine, house: TenantSeed) -> None:
     )
     reply = engine.ports.replies.expect(invocation)
     expires = int((now + timedelta(hours=1)).timestamp() * 1000)
-    engine.inbox.put(Delivery(context, command, Identifier(HOUSE), "genesis", "internal", expires))
+    engine.inbox.put(
+        Delivery(
+            context=context,
+            command=command,
+            entity=Identifier(HOUSE),
+            key="genesis",
+            fingerprint="internal",
+            expires=expires,
+        )
+    )
     answered = await reply
     if answered.verdict != "accepted":
         raise SeedFailed(f"The genesis entry was not accepted: {answered.problem}.")

@@ -1,17 +1,19 @@
 """The engine: runs modules over ports. Processor, inbox, indexes, reader, reactions, access log, and what the drain does."""
 
+from osteon.engine.batches import Limits
 from osteon.engine.declared import DeclaredViews, tables
 from osteon.engine.edge import InvocationEdge, identifier_from
 from osteon.engine.engine import Engine, Ports
+from osteon.engine.indexes import Directory
 from osteon.engine.partition import PARTITIONS, partition_of
 from osteon.engine.place import Place, read_places
-from osteon.engine.processor import Limits
 from osteon.engine.projection import FoldFailed, Projection, Renewed
 from osteon.engine.reactions import service_account
 
 __all__ = [
     "PARTITIONS",
     "DeclaredViews",
+    "Directory",
     "Engine",
     "FoldFailed",
     "InvocationEdge",

@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 
 from osteon.context import InvocationContext
-from osteon.engine.processor import Processor
+from osteon.engine.batches import Batches
 from osteon.messages import Position
 from osteon.model import Problem, TenantId, record_json
 from osteon.ports.access_log import Access
@@ -25,18 +25,18 @@ class AccessRecorder:
     """
 
     def __init__(
-        self, processor: Processor, journal: Journal, clock: Clock, refusals: int = 100, largest: int = 1_000
+        self, batches: Batches, journal: Journal, clock: Clock, refusals: int = 100, largest: int = 1_000
     ) -> None:
         """Makes a recorder.
 
         Args:
-            processor: Records the blocks with its batches.
+            batches: Records the blocks with the next one.
             journal: Tells the number of each tenant's last block.
             clock: Tells the time.
             refusals: How many refusals of a tenant are recorded in one block; the rest is counted.
             largest: How many accesses make a block.
         """
-        self._processor = processor
+        self._batches = batches
         self._journal = journal
         self._clock = clock
         self._refusals = refusals
@@ -68,7 +68,7 @@ class AccessRecorder:
             await self.record()
             waited = waited + 1 if waited < alone else 0
             if not waited:
-                self._processor.flush_aside()
+                self._batches.flush_aside()
 
     async def record(self) -> None:
         """Sets what was gathered aside for the next batch."""
@@ -81,7 +81,7 @@ class AccessRecorder:
             for start in range(0, len(accesses), self._largest):
                 number += 1
                 body = record_json(accesses[start : start + self._largest])
-                self._processor.record_aside(Draft("access", tenant, Position(0, number), body))
+                self._batches.add_aside(Draft("access", tenant, Position(0, number), body))
             self._numbers[tenant] = number
 
     def _gather(self, access: Access) -> None:

@@ -4,10 +4,12 @@ from typing import NamedTuple
 
 from osteon.domain import Product
 from osteon.engine.access import AccessRecorder
+from osteon.engine.batches import Batches, Limits
 from osteon.engine.edge import Capabilities
 from osteon.engine.inbox import FairInbox
 from osteon.engine.indexes import Indexes
-from osteon.engine.processor import Limits, Processor
+from osteon.engine.memory import Memory
+from osteon.engine.processor import Processor
 from osteon.engine.reactions import ReactionRunner
 from osteon.engine.reader import Reader
 from osteon.model import HOUSE, Identifiers, Refused, ScopeId, TenantId
@@ -53,6 +55,9 @@ class Engine:
         self.ports = ports
         clock, drain = ports.clock, ports.drain
         self.identifiers = Identifiers(clock.milliseconds, ports.entropy.bytes)
+        limits = limits or Limits()
+        self.memory = Memory(lambda: drain.drained, limits.entities, limits.verdicts)
+        self.batches = Batches(ports.journal, ports.replies, clock, self.memory, lambda: drain.drained, limits)
         self.processor = Processor(
             product,
             ports.journal,
@@ -61,16 +66,18 @@ class Engine:
             clock,
             self.identifiers,
             ports.scheduler,
+            self.memory,
+            self.batches,
             drained=lambda: drain.drained,
-            limits=limits,
         )
-        self.inbox = FairInbox(self.processor)
+        self.inbox = FairInbox(self.processor.take, self.batches)
         self.indexes = Indexes(product, ports.views)
         self.reader = Reader(product, ports.views, ports.history, self.indexes, drain, self.processor)
-        self.recorder = AccessRecorder(self.processor, ports.journal, clock)
+        self.recorder = AccessRecorder(self.batches, ports.journal, clock)
         self.reactions = ReactionRunner(
             product,
             self.processor,
+            self.batches,
             self.inbox,
             ports.replies,
             clock,
@@ -81,16 +88,16 @@ class Engine:
         self.capabilities = Capabilities(
             ports.passwords, ports.tokens, ports.history, ports.access_log, self.indexes, self.reader
         )
-        self.processor.follow_with(self.indexes)
-        self.processor.follow_with(_Advance(drain))
-        self.processor.follow_with(self.reactions)
+        self.batches.follow_with(self.indexes)
+        self.batches.follow_with(_Advance(drain))
+        self.batches.follow_with(self.reactions)
 
     async def start(self) -> None:
         """Opens `house`, starts what runs in the background, and gives reactions again what they may not have seen.
 
         Everything durable must be drained by now.
         """
-        self.ports.scheduler.spawn(self.processor.run(), "processor")
+        self.ports.scheduler.spawn(self.batches.run(), "batches")
         self.ports.scheduler.spawn(self._breathe(), "inbox")
         self.ports.scheduler.spawn(self.recorder.run(), "access log")
         self.ports.scheduler.spawn(self.reactions.run(), "reactions")
@@ -118,7 +125,7 @@ class Engine:
         """Lets commands in again that were held back while the drain was too far behind."""
         while True:
             await self.ports.clock.sleep(0.05)
-            self.processor.look_at_lag()
+            self.batches.look_at_lag()
             self.inbox.pump()
 
     def _path(self, tenant: TenantId, scope: ScopeId) -> tuple[ScopeId, ...]:

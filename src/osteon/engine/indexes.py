@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from osteon.domain import Index, Product, View
-from osteon.engine.processor import Committed
+from osteon.engine.batches import Committed
 from osteon.model import HOUSE, Misdeclared, TenantId, decoder
 from osteon.ports.directory import Grants, Scopes, Sessions, Tenants
 from osteon.ports.views import Views
 
-__all__ = ["Filled", "Indexes"]
+__all__ = ["Directory", "Filled", "Indexes"]
 
 AnyView = View[Any, Any, Any]
 
@@ -19,6 +19,15 @@ class Filled(NamedTuple):
 
     indexes: dict[str, Index[Any]]
     rows: dict[str, dict[str, Any]]
+
+
+class Directory(NamedTuple):
+    """What is known of one tenant before anything is decided in it; and all tenants."""
+
+    tenants: Tenants
+    scopes: Scopes
+    grants: Grants
+    sessions: Sessions
 
 
 class Indexes:
@@ -42,6 +51,10 @@ class Indexes:
         found: Tenants = self._of(HOUSE, Tenants)
         return found
 
+    def of(self, tenant: TenantId) -> Directory:
+        """The directory of a tenant that was opened: the same, and up to date, from then on."""
+        return Directory(self.tenants, self._of(tenant, Scopes), self._of(tenant, Grants), self._of(tenant, Sessions))
+
     def scopes(self, tenant: TenantId) -> Scopes:
         """The tenant's scope tree."""
         found: Scopes = self._of(tenant, Scopes)
@@ -50,11 +63,6 @@ class Indexes:
     def grants(self, tenant: TenantId) -> Grants:
         """The roles held in the tenant."""
         found: Grants = self._of(tenant, Grants)
-        return found
-
-    def sessions(self, tenant: TenantId) -> Sessions:
-        """The tenant's sessions."""
-        found: Sessions = self._of(tenant, Sessions)
         return found
 
     def is_open(self, tenant: TenantId) -> bool:
@@ -83,11 +91,11 @@ class Indexes:
 
     def follow(self, batch: int, committed: Sequence[Committed]) -> None:
         """See `Follower.follow`."""
-        for tenant, _, events in committed:
-            for event in events:
+        for each in committed:
+            for event in each.events:
                 kind: type[Any] = event.__class__
                 for view in self._followed.get(kind, ()):
-                    self._fold(tenant, view, event)
+                    self._fold(each.tenant, view, event)
 
     def _provider(self, port: type[Any]) -> str:
         """The view whose index is a port of the directory: its class says so by its base."""

@@ -6,16 +6,17 @@ Bounded: the oldest go first, and only once they are in history. Whatever is not
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from osteon.model import TenantId, is_identifier
 from osteon.ports.inbox import Delivery, Reply
 
-__all__ = ["Entity", "Memory", "Settled", "TenantMemory", "Waiting"]
+__all__ = ["Entity", "Known", "Memory", "TenantMemory"]
 
 
-@dataclass(slots=True)
-class Entity:
+class Entity(msgspec.Struct, gc=False):
     """The state of one entity; None while nothing has happened to it.
 
     `in_flight` counts its entries on the way to the journal, `batch` is the last durable batch that held one.
@@ -26,19 +27,12 @@ class Entity:
     batch: int = 0
 
 
-class Settled(NamedTuple):
-    """A recorded verdict: what a retry is answered."""
+class Known(msgspec.Struct, gc=False):
+    """A command that was decided: what a retry is answered once it is durable, and until then the duplicates that await it."""
 
     fingerprint: str
-    reply: Reply
-    batch: int
-
-
-@dataclass(slots=True)
-class Waiting:
-    """A command in flight, and the duplicates of it that await its verdict."""
-
-    fingerprint: str
+    reply: Reply | None = None
+    batch: int = 0
     followers: list[Delivery] | None = None
 
 
@@ -58,7 +52,7 @@ class TenantMemory:
     durable_entries: int = 0
     drained_entries: int = 0
     entities: dict[str, Entity] = field(default_factory=dict[str, Entity])
-    verdicts: dict[str, Settled | Waiting] = field(default_factory=dict[str, "Settled | Waiting"])
+    verdicts: dict[str, Known] = field(default_factory=dict[str, Known])
 
 
 class Memory:
@@ -88,9 +82,8 @@ class Memory:
         tenant.entities[name] = entity
         self._entities.append((tenant, name))
 
-    def keep_verdict(self, tenant: TenantMemory, key: str, settled: Settled) -> None:
-        """Keeps a verdict in place of the waiting one."""
-        tenant.verdicts[key] = settled
+    def keep_verdict(self, tenant: TenantMemory, key: str) -> None:
+        """Keeps a verdict that is recorded, until it is one of the oldest."""
         self._verdicts.append((tenant, key))
 
     def trim(self, steps: int) -> None:
@@ -108,8 +101,7 @@ class Memory:
             tenant.entity_floor = max(tenant.entity_floor, name.rpartition("/")[2])
         for _ in range(min(steps, len(self._verdicts) - self._verdict_bound)):
             tenant, key = self._verdicts[0]
-            settled = tenant.verdicts[key]
-            if isinstance(settled, Waiting) or settled.batch > drained:
+            if tenant.verdicts[key].batch > drained:
                 self._verdicts.rotate(-1)
                 continue
             self._verdicts.popleft()

@@ -1,29 +1,30 @@
-"""The processor: decides commands one after another, records each with its verdict, and answers once that is durable.
+"""The processor: decides commands one after another and hands each, with its verdict, to be recorded.
 
 One thread serves all partitions of all tenants. State may run ahead of the journal; nothing leaves before it: no reply, no index,
-no reaction. When a batch cannot be recorded, what was built on it is undone and its callers are told `unavailable`.
+no reaction.
 """
 
-import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import structlog
 
 from osteon.domain import Accepted, Decider, Decision, Product, Rejected
-from osteon.engine.memory import Entity, Memory, Settled, TenantMemory, Waiting
+from osteon.engine.batches import Batches, Committed, Pending, reply_of
+from osteon.engine.memory import Entity, Known, Memory, TenantMemory
 from osteon.engine.partition import PARTITIONS, partition_of
-from osteon.messages import Correlation, Entry, Position, Recorded, Verdict
+from osteon.messages import Correlation, Entry, Position, Recorded, Verdict, wire_name
 from osteon.model import Identifiers, MessageId, Problem, TenantId, answer_json, decoder, is_identifier, record_json
+from osteon.model import replace as changed
 from osteon.ports.clock import Clock
 from osteon.ports.history import History
 from osteon.ports.inbox import Delivery, Replies, Reply
-from osteon.ports.journal import AppendFailed, Draft, Journal
+from osteon.ports.journal import Draft, Journal
 from osteon.ports.scheduler import Scheduler
 
-__all__ = ["Committed", "Follower", "Limits", "Processor"]
+__all__ = ["Processor"]
 
 AnyDecider = Decider[Any, Any, Any, Any, Any]
 
@@ -35,47 +36,19 @@ _REUSED = Problem(key="reused-key")
 _UNEXPECTED = Problem(key="unexpected", retryable=True)
 
 
-class Limits(NamedTuple):
-    """Bounds of the processor: entities and verdicts in memory, commands in a batch, entries that the drain may be behind."""
+class _Kind(msgspec.Struct, frozen=True):
+    """A type of command: its wire name, whether it makes its entity, who decides it."""
 
-    entities: int = 50_000
-    verdicts: int = 20_000
-    batch: int = 256
-    lag: int = 50_000
-
-
-class Committed(NamedTuple):
-    """A recorded command, as those who follow the journal are given it: the events as the decider made them."""
-
-    tenant: TenantId
-    entry: Entry
-    events: tuple[Any, ...]
-
-
-class Follower(Protocol):
-    """Is told of every batch once it is durable, before the replies to it leave."""
-
-    def follow(self, batch: int, committed: Sequence[Committed]) -> None:
-        """A batch has become durable; entries in order."""
-        ...
-
-
-class _Pending(NamedTuple):
-    """A decided command whose entry is on its way to the journal, with all that is needed to undo it."""
-
-    delivery: Delivery
-    tenant: TenantMemory
-    verdict_key: str
-    partition: int
-    entity: Entity
-    state_before: Any
-    reply: Reply
-    committed: Committed
-    draft: Draft
+    name: str
+    creates: bool
+    decider: AnyDecider
+    entity: str
+    not_found: Problem
+    already_exists: Problem
 
 
 class Processor:
-    """Takes deliveries, decides, records, replies."""
+    """Takes deliveries and decides."""
 
     def __init__(
         self,
@@ -86,11 +59,13 @@ class Processor:
         clock: Clock,
         identifiers: Identifiers,
         scheduler: Scheduler,
+        memory: Memory,
+        batches: Batches,
         drained: Callable[[], int],
-        limits: Limits | None = None,
     ) -> None:
-        """Puts a processor together; `start` runs it."""
+        """Puts a processor together."""
         self._product = product
+        self._kinds = {command: _kind(product, command) for command in product.deciders}
         self._names: dict[type[Any], str] = {message.type: message.name for message in product.catalogue}
         self._journal = journal
         self._history = history
@@ -98,50 +73,12 @@ class Processor:
         self._clock = clock
         self._identifiers = identifiers
         self._scheduler = scheduler
-        self._limits = limits or Limits()
+        self._memory = memory
+        self._batches = batches
         self._drained = drained
-        self._memory = Memory(drained, self._limits.entities, self._limits.verdicts)
         self._tenants: dict[TenantId, TenantMemory] = {}
         self._cold: dict[tuple[TenantId, str], deque[Delivery]] = {}
-        self._undrained: deque[tuple[int, int]] = deque()
-        self._lag = 0
-        self._open: list[_Pending] = []
-        self._extra: list[Draft] = []
-        self._work = asyncio.Event()
-        self._followers: list[Follower] = []
-        self._room: Callable[[], None] = lambda: None
         self._log = structlog.get_logger("osteon.engine")
-        self.committed_batch = 0
-
-    @property
-    def memory(self) -> Memory:
-        """What is kept in memory: its sizes are metrics."""
-        return self._memory
-
-    @property
-    def ready(self) -> bool:
-        """Whether another command fits into the batch that is being filled, and the drain is not too far behind."""
-        return len(self._open) < self._limits.batch and self._lag <= self._limits.lag
-
-    @property
-    def undrained(self) -> int:
-        """How many durable entries were not in history and views when somebody last looked."""
-        return self._lag
-
-    def look_at_lag(self) -> int:
-        """How many durable entries are not in history and views yet."""
-        drained = self._drained()
-        while self._undrained and self._undrained[0][0] <= drained:
-            self._lag -= self._undrained.popleft()[1]
-        return self._lag
-
-    def follow_with(self, follower: Follower) -> None:
-        """Tells `follower` of every durable batch from now on, in the order in which followers were added."""
-        self._followers.append(follower)
-
-    def when_room(self, room: Callable[[], None]) -> None:
-        """Calls `room` whenever a batch has gone and commands can be taken again."""
-        self._room = room
 
     def last_batch(self, tenant: TenantId) -> int:
         """The number of the last durable batch with an entry of the tenant in it, since the start; 0 when there is none."""
@@ -166,15 +103,6 @@ class Processor:
             memory.drained_entries = memory.durable_entries
         return memory.drained_entries
 
-    def record_aside(self, draft: Draft) -> None:
-        """Records something that is no entry, with the next batch; nobody waits for it."""
-        self._extra.append(draft)
-
-    def flush_aside(self) -> None:
-        """Records what was set aside now, even when no command comes."""
-        if self._extra:
-            self._work.set()
-
     def committed(self, draft: Draft) -> Committed:
         """A recorded entry, read again."""
         entry = _ENTRY.decode(draft.body)
@@ -195,40 +123,35 @@ class Processor:
 
     def take(self, delivery: Delivery) -> None:
         """Decides a command now, or as soon as its tenant and its entity are in memory."""
+        kind = self._kinds[type(delivery.command)]
         tenant = self._tenants.get(delivery.context.tenant)
-        decider = self._product.deciders[type(delivery.command)]
         # Clients draw identifiers, so two kinds of entities may have the same.
-        name = f"{decider.entity}/{delivery.entity}"
+        name = f"{kind.entity}/{delivery.entity}"
         place = (delivery.context.tenant, name)
-        queue = self._cold.get(place)
+        queue = self._cold.get(place) if self._cold else None
         if queue is not None:
             queue.append(delivery)
-        elif tenant is not None and self._is_warm(tenant, name, delivery):
-            self._decide(tenant, name, delivery)
+            return
+        entity = self._at_hand(tenant, name, delivery) if tenant is not None else None
+        if tenant is not None and entity is not None:
+            self._decide(tenant, kind, entity, delivery)
         else:
             self._cold[place] = deque([delivery])
             self._scheduler.spawn(self._warm(place), "warm")
 
-    async def run(self) -> None:
-        """Records batches, one at a time, for ever."""
-        while True:
-            await self._work.wait()
-            self._work.clear()
-            while self._open or self._extra:
-                await self._commit()
-
-    def _is_warm(self, tenant: TenantMemory, name: str, delivery: Delivery) -> bool:
-        """Whether memory alone can tell the entity's state and whether the key was used."""
+    def _at_hand(self, tenant: TenantMemory, name: str, delivery: Delivery) -> Entity | None:
+        """The entity, if memory alone can tell its state and whether the key was used."""
         entity = tenant.entities.get(name)
         if entity is None:
             if delivery.entity <= tenant.entity_floor:
-                return False
-            self._memory.keep_entity(tenant, name, Entity())
-            return True
+                return None
+            entity = Entity()
+            self._memory.keep_entity(tenant, name, entity)
+            return entity
         if f"{delivery.entity}/{delivery.key}" in tenant.verdicts:
-            return True
+            return entity
         external = delivery.key.rpartition("/")[2]
-        return external > tenant.external_floor and is_identifier(external)
+        return entity if external > tenant.external_floor and is_identifier(external) else None
 
     async def _warm(self, place: tuple[TenantId, str]) -> None:
         """Brings an entity, and the verdicts of the keys that wait for it, into memory; then decides what waited."""
@@ -241,7 +164,8 @@ class Processor:
             entity.in_flight += 1
             while queue:
                 await self._recall(tenant, queue[0])
-                self._decide(tenant, place[1], queue.popleft())
+                delivery = queue.popleft()
+                self._decide(tenant, self._kinds[type(delivery.command)], entity, delivery)
         except Exception:  # noqa: BLE001 - a module may raise anything, and the others go on
             self._log.exception("loading an entity failed", tenant=place[0], entity=place[1])
             for delivery in queue:
@@ -254,7 +178,7 @@ class Processor:
         known = tenant.entities.get(name)
         if known is not None:
             return known
-        decider = self._product.deciders[type(delivery.command)]
+        decider = self._kinds[type(delivery.command)].decider
         state: Any = None
         if delivery.entity <= tenant.entity_floor:
             for entry in await self._history.entity(tenant.tenant, delivery.entity):
@@ -271,100 +195,92 @@ class Processor:
             return
         entry = await self._history.recorded(tenant.tenant, delivery.entity, delivery.key)
         if entry is not None and verdict_key not in tenant.verdicts:
-            self._memory.keep_verdict(tenant, verdict_key, Settled(entry.fingerprint, _reply(entry), 0))
+            tenant.verdicts[verdict_key] = Known(entry.fingerprint, reply_of(entry))
+            self._memory.keep_verdict(tenant, verdict_key)
 
-    def _decide(self, tenant: TenantMemory, name: str, delivery: Delivery) -> None:
+    def _decide(self, tenant: TenantMemory, kind: _Kind, entity: Entity, delivery: Delivery) -> None:
         verdict_key = f"{delivery.entity}/{delivery.key}"
         known = tenant.verdicts.get(verdict_key)
         if known is not None:
             self._answer_again(known, delivery)
-        elif delivery.expires < self._clock.milliseconds():
+            return
+        if delivery.expires < self._clock.milliseconds():
             self._refuse(delivery, _EXPIRED)
+            return
+        verdict, decision = self._verdict(kind, entity.state, delivery)
+        try:
+            pending = self._pending(tenant, kind, entity, delivery, verdict_key, verdict, decision)
+        except Exception:  # noqa: BLE001 - a module may raise anything, and the others go on
+            # Not even the fault can be recorded, such as when the command holds a secret.
+            self._log.exception("nothing was recorded", command=kind.name, invocation=delivery.context.trace.current)
+            self._refuse(delivery, _UNEXPECTED)
         else:
-            decider = self._product.deciders[type(delivery.command)]
-            entity = tenant.entities[name]
-            verdict, decision = self._verdict(decider, entity.state, delivery)
-            try:
-                self._record(tenant, delivery, verdict_key, decider, entity, verdict, decision)
-            except Exception:  # noqa: BLE001 - a module may raise anything, and the others go on
-                # Not even the fault can be recorded, such as when the command holds a secret.
-                self._log.exception("nothing was recorded", entity=name, invocation=delivery.context.trace.current)
-                self._refuse(delivery, _UNEXPECTED)
+            self._batches.add(pending)
 
-    def _answer_again(self, known: Settled | Waiting, delivery: Delivery) -> None:
+    def _answer_again(self, known: Known, delivery: Delivery) -> None:
         if known.fingerprint != delivery.fingerprint:
             self._refuse(delivery, _REUSED)
-        elif isinstance(known, Waiting):
+        elif known.reply is None:
             known.followers = [*(known.followers or ()), delivery]
         else:
-            self._replies.deliver(delivery.context.trace.current, known.reply._replace(replayed=True))
+            self._replies.deliver(delivery.context.trace.current, changed(known.reply, replayed=True))
 
-    def _verdict(self, decider: AnyDecider, state: Any, delivery: Delivery) -> tuple[Verdict, Decision]:
+    def _verdict(self, kind: _Kind, state: Any, delivery: Delivery) -> tuple[Verdict, Decision]:
         command, context = delivery.command, delivery.context
-        module = self._product.module_of(decider)
-        creates = isinstance(command, decider.creating)
-        if creates and state is not None:
-            return "rejected", Rejected(problem=Problem(key=f"{module}.already-exists"))
-        if not creates and (state is None or getattr(state, "scope", context.scope.root) != context.scope.id):
-            return "rejected", Rejected(problem=Problem(key=f"{module}.not-found"))
+        if kind.creates:
+            if state is not None:
+                return "rejected", Rejected(problem=kind.already_exists)
+        elif state is None or getattr(state, "scope", context.scope.root) != context.scope.id:
+            return "rejected", Rejected(problem=kind.not_found)
         try:
-            decision = self._ask(decider, command, state, delivery)
+            decision = _ask(kind.decider, command, state, delivery)
         except Exception:  # noqa: BLE001 - a module may raise anything, and the others go on
-            self._log.exception("deciding failed", command=self._names[type(command)], invocation=context.trace.current)
+            self._log.exception("deciding failed", command=kind.name, invocation=context.trace.current)
             return "faulted", Rejected(problem=_UNEXPECTED)
         return ("accepted" if isinstance(decision, Accepted) else "rejected"), decision
 
-    def _ask(self, decider: AnyDecider, command: Any, state: Any, delivery: Delivery) -> Decision:
-        if state is None:
-            return decider.create(command, delivery.context)
-        if decider.decide is None:
-            raise AssertionError(f"'{decider.entity}' takes no command but those that make one.")
-        return decider.decide(command, state, delivery.context)
-
-    def _record(
+    def _pending(
         self,
         tenant: TenantMemory,
+        kind: _Kind,
+        entity: Entity,
         delivery: Delivery,
         verdict_key: str,
-        decider: AnyDecider,
-        entity: Entity,
         verdict: Verdict,
         decision: Decision,
-    ) -> None:
-        """Builds the entry, lets the state run ahead, and puts the entry into the open batch."""
-        partition = partition_of(decider.entity, delivery.entity)
+    ) -> Pending:
+        """Builds the entry and lets the state run ahead."""
+        partition = partition_of(kind.entity, delivery.entity)
         position = Position(partition, tenant.sequences[partition] + 1)
+        before = entity.state
         try:
-            state, entry = self._entry(delivery, decider, entity.state, position, verdict, decision)
+            state, entry = self._entry(kind, delivery, before, position, verdict, decision)
             body = record_json(entry)
         except Exception:  # noqa: BLE001 - a module may raise anything, and the others go on
-            self._log.exception("recording failed", entity=decider.entity, invocation=delivery.context.trace.current)
-            verdict, decision = "faulted", Rejected(problem=_UNEXPECTED)
-            state, entry = self._entry(delivery, decider, entity.state, position, verdict, decision)
+            self._log.exception("recording failed", command=kind.name, invocation=delivery.context.trace.current)
+            decision = Rejected(problem=_UNEXPECTED)
+            state, entry = self._entry(kind, delivery, before, position, "faulted", decision)
             body = record_json(entry)
-        events = decision.events if isinstance(decision, Accepted) else ()
-        pending = _Pending(
-            delivery=delivery,
-            tenant=tenant,
-            verdict_key=verdict_key,
-            partition=partition,
-            entity=entity,
-            state_before=entity.state,
-            reply=_reply(entry),
-            committed=Committed(tenant.tenant, entry, events),
-            draft=Draft("entry", tenant.tenant, position, body),
-        )
         tenant.sequences[partition] += 1
         entity.state = state
         entity.in_flight += 1
-        tenant.verdicts[verdict_key] = Waiting(delivery.fingerprint)
-        self._open.append(pending)
-        self._work.set()
+        known = tenant.verdicts[verdict_key] = Known(delivery.fingerprint)
+        return Pending(
+            tenant=tenant.tenant,
+            entry=entry,
+            events=decision.events if isinstance(decision, Accepted) else (),
+            draft=Draft("entry", tenant.tenant, position, body),
+            memory=tenant,
+            entity=entity,
+            state_before=before,
+            verdict_key=verdict_key,
+            known=known,
+        )
 
     def _entry(
         self,
+        kind: _Kind,
         delivery: Delivery,
-        decider: AnyDecider,
         state: Any,
         position: Position,
         verdict: Verdict,
@@ -375,25 +291,22 @@ class Processor:
         answer, problem = _NOTHING, None
         if isinstance(decision, Accepted):
             for event in decision.events:
-                state = decider.fold(state, event)
-                body = msgspec.Raw(record_json(event))
-                recorded.append(
-                    Recorded(id=MessageId(self._identifiers.next()), type=self._names[type(event)], body=body)
-                )
+                state = kind.decider.fold(state, event)
+                name, body = self._names[type(event)], msgspec.Raw(record_json(event))
+                recorded.append(Recorded(id=MessageId(self._identifiers.next()), type=name, body=body))
             if decision.answer is not None:
                 answer = msgspec.Raw(answer_json(decision.answer))
         else:
             problem = decision.problem
-        command = delivery.command
         entry = Entry(
             position=position,
-            entity_type=decider.entity,
+            entity_type=kind.entity,
             entity=delivery.entity,
             key=delivery.key,
             fingerprint=delivery.fingerprint,
             context=delivery.context,
             correlation=Correlation(id=message, originating=delivery.originating or message, parent=delivery.parent),
-            command=Recorded(id=message, type=self._names[type(command)], body=msgspec.Raw(record_json(command))),
+            command=Recorded(id=message, type=kind.name, body=msgspec.Raw(record_json(delivery.command))),
             verdict=verdict,
             problem=problem,
             answer=answer,
@@ -401,70 +314,27 @@ class Processor:
         )
         return state, entry
 
-    async def _commit(self) -> None:
-        batch, self._open = self._open, []
-        extra, self._extra = self._extra, []
-        self._room()
-        try:
-            number = await self._journal.append([*(pending.draft for pending in batch), *extra])
-        except AppendFailed as failure:
-            self._log.error("a batch was not recorded", entries=len(batch), reason=str(failure))
-            self._undo([*batch, *self._open])
-            self._extra = extra + self._extra
-            self._open = []
-            await self._clock.sleep(0.05)
-        else:
-            self._settle(number, batch)
-
-    def _settle(self, number: int, batch: Sequence[_Pending]) -> None:
-        """The batch is durable: indexes and reactions learn of it, then the replies leave."""
-        self.committed_batch = number
-        self._undrained.append((number, len(batch)))
-        self._lag += len(batch)
-        self.look_at_lag()
-        for pending in batch:
-            pending.tenant.last_batch = number
-            pending.tenant.durable_entries += 1
-            pending.entity.in_flight -= 1
-            pending.entity.batch = number
-        committed = [pending.committed for pending in batch]
-        for follower in self._followers:
-            follower.follow(number, committed)
-        for pending in batch:
-            self._answer(pending, number)
-        self._memory.trim(2 * len(batch) + 16)
-
-    def _answer(self, pending: _Pending, number: int) -> None:
-        waiting = pending.tenant.verdicts.pop(pending.verdict_key)
-        if pending.reply.verdict != "faulted":
-            settled = Settled(pending.delivery.fingerprint, pending.reply, number)
-            self._memory.keep_verdict(pending.tenant, pending.verdict_key, settled)
-        self._replies.deliver(pending.delivery.context.trace.current, pending.reply)
-        for follower in waiting.followers or () if isinstance(waiting, Waiting) else ():
-            self._replies.deliver(follower.context.trace.current, pending.reply._replace(replayed=True))
-
-    def _undo(self, pendings: Sequence[_Pending]) -> None:
-        """Forgets what was decided but not recorded, newest first, and tells whoever waits that it may or may not have happened."""
-        for pending in reversed(pendings):
-            pending.tenant.sequences[pending.partition] -= 1
-            pending.entity.state = pending.state_before
-            pending.entity.in_flight -= 1
-            waiting = pending.tenant.verdicts.pop(pending.verdict_key)
-            self._refuse(pending.delivery, _UNAVAILABLE)
-            for follower in waiting.followers or () if isinstance(waiting, Waiting) else ():
-                self._refuse(follower, _UNAVAILABLE)
-
     def _refuse(self, delivery: Delivery, problem: Problem) -> None:
         current = delivery.context.trace.current
-        self._replies.deliver(current, Reply(None, problem, b"null", current, None))
+        self._replies.deliver(current, Reply.refused(current, problem))
 
 
-def _reply(entry: Entry) -> Reply:
-    return Reply(
-        verdict=entry.verdict,
-        problem=entry.problem,
-        answer=bytes(entry.answer),
-        invocation=entry.context.trace.current,
-        position=entry.position.token,
-        events=entry.events,
+def _kind(product: Product, command: type[Any]) -> _Kind:
+    decider = product.deciders[command]
+    module = product.module_of(decider)
+    return _Kind(
+        name=product.catalogue[wire_name(command)].name,
+        creates=issubclass(command, decider.creating),
+        decider=decider,
+        entity=decider.entity,
+        not_found=Problem(key=f"{module}.not-found"),
+        already_exists=Problem(key=f"{module}.already-exists"),
     )
+
+
+def _ask(decider: AnyDecider, command: Any, state: Any, delivery: Delivery) -> Decision:
+    if state is None:
+        return decider.create(command, delivery.context)
+    if decider.decide is None:
+        raise AssertionError(f"'{decider.entity}' takes no command but those that make one.")
+    return decider.decide(command, state, delivery.context)

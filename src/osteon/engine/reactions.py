@@ -15,7 +15,8 @@ import structlog
 
 from osteon.context import Account, InvocationContext, Scope
 from osteon.domain import Ask, Module, Product, Reaction
-from osteon.engine.processor import Committed, Processor
+from osteon.engine.batches import Batches, Committed
+from osteon.engine.processor import Processor
 from osteon.messages import Happened, Position, wire_name
 from osteon.model import (
     HOUSE,
@@ -52,6 +53,7 @@ class ReactionRunner:
         self,
         product: Product,
         processor: Processor,
+        batches: Batches,
         inbox: Inbox,
         replies: Replies,
         clock: Clock,
@@ -63,6 +65,7 @@ class ReactionRunner:
         self._path = path
         self._product = product
         self._processor = processor
+        self._batches = batches
         self._inbox = inbox
         self._replies = replies
         self._clock = clock
@@ -91,14 +94,14 @@ class ReactionRunner:
     def follow(self, batch: int, committed: Sequence[Committed]) -> None:
         """See `Follower.follow`."""
         asked: list[list[int]] = []
-        for _, entry, events in committed:
-            for happened, event in zip(entry.happened(), events, strict=True):
+        for each in committed:
+            for number, event in enumerate(each.events):
                 kind: type[Any] = event.__class__
                 for module, reaction in self._reactions.get(kind, ()):
                     if not asked:
                         asked.append([batch, 0])
                         self._running.append(asked[0])
-                    self._react(module, reaction, event, happened, asked[0])
+                    self._react(module, reaction, event, each.entry.happened(number), asked[0])
         if committed:
             self._move(batch)
 
@@ -109,8 +112,8 @@ class ReactionRunner:
             if self._place > self._recorded:
                 self._recorded = self._place
                 body = msgspec.json.encode({"batch": self._place})
-                self._processor.record_aside(Draft("place", HOUSE, Position(0, self._place), body))
-                self._processor.flush_aside()
+                self._batches.add_aside(Draft("place", HOUSE, Position(0, self._place), body))
+                self._batches.flush_aside()
 
     def _react(
         self, module: Module, reaction: Reaction[Any], event: Any, happened: Happened, running: list[int]
@@ -177,8 +180,8 @@ class ReactionRunner:
         reply = self._replies.expect(current)
         try:
             self._inbox.put(delivery)
-        except Refused as refusal:
-            self._replies.deliver(current, Reply(None, refusal.problem, b"null", current, None))
+        except Refused as full:
+            self._replies.deliver(current, Reply.refused(current, full.problem))
         return await reply
 
     def _move(self, batch: int) -> None:

@@ -1,12 +1,13 @@
 """Requests and responses, free of any server: what the gateway takes and gives."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+import msgspec
 
 __all__ = ["Request", "Response"]
 
 
-class Request(NamedTuple):
+class Request(msgspec.Struct, frozen=True, gc=False):
     """An HTTP request. `headers` are in lower case; `host` is without its port; `address` is the client's."""
 
     method: str
@@ -17,7 +18,7 @@ class Request(NamedTuple):
     address: str | None = None
 
 
-class Response(NamedTuple):
+class Response(msgspec.Struct, frozen=True, gc=False):
     """An HTTP response."""
 
     status: int

@@ -28,27 +28,24 @@ class Buckets:
 
     def take(self, name: str, amount: float = 1.0) -> bool:
         """Takes from the bucket `name`; False when there is not enough in it."""
-        level, now = self._level(name)
-        if level < amount:
+        now = self._monotonic()
+        known = self._levels.get(name)
+        level = self._level(known, now) - amount
+        if level < 0:
             return False
-        self._levels[name] = (level - amount, now)
+        if known is None and len(self._levels) >= self._bound:
+            del self._levels[next(iter(self._levels))]
+        self._levels[name] = (level, now)
         return True
 
     def holds(self, name: str, amount: float = 1.0) -> bool:
         """Whether as much could be taken."""
-        return self._level(name)[0] >= amount
+        return self._level(self._levels.get(name), self._monotonic()) >= amount
 
-    def _level(self, name: str) -> tuple[float, float]:
-        now = self._monotonic()
-        known = self._levels.get(name)
+    def _level(self, known: tuple[float, float] | None, now: float) -> float:
         if known is None:
-            if len(self._levels) >= self._bound:
-                del self._levels[next(iter(self._levels))]
-            self._levels[name] = (self._rate.burst, now)
-            return self._rate.burst, now
-        level = min(self._rate.burst, known[0] + (now - known[1]) * self._rate.per_second)
-        self._levels[name] = (level, now)
-        return level, now
+            return self._rate.burst
+        return min(self._rate.burst, known[0] + (now - known[1]) * self._rate.per_second)
 
 
 class Guard:

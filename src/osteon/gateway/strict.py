@@ -8,7 +8,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -24,7 +24,7 @@ _BRACKET = re.compile(rb"[\[\]{}]")
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-class Made(NamedTuple):
+class Made(msgspec.Struct, frozen=True, gc=False):
     """A field that may be left out, and what then makes its value."""
 
     field: str
@@ -53,7 +53,9 @@ def read_message(message: MessageType, body: bytes, made: Made | None = None) ->
     except RecursionError:
         raise Refused("too-deep", depth=MAX_DEPTH) from None
     for name in message.identifiers:
-        _check_identifier(message.fields[name], getattr(command, name))
+        value = getattr(command, name)
+        if value.__class__ is not str or not is_identifier(value):
+            _check_identifier(message.fields[name], value)
     return command
 
 

@@ -3,7 +3,6 @@
 The entry is the idempotency record, the audit record and the history at once.
 """
 
-from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -91,9 +90,8 @@ class Entry(Value):
     answer: msgspec.Raw = msgspec.Raw(b"null")
     events: tuple[Recorded, ...] = ()
 
-    def happened(self) -> Iterator[Happened]:
-        """The events of the entry, each with its correlation."""
-        for event in self.events:
-            yield Happened(
-                event, Correlation(id=event.id, originating=self.correlation.originating, parent=self.command.id), self
-            )
+    def happened(self, number: int) -> Happened:
+        """The event of that number, from 0, with its correlation."""
+        event = self.events[number]
+        correlation = Correlation(id=event.id, originating=self.correlation.originating, parent=self.command.id)
+        return Happened(event, correlation, self)

@@ -1,16 +1,16 @@
 """The inbox: commands waiting to be decided; and replies, on their way back."""
 
 from collections.abc import Awaitable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from osteon.context import InvocationContext
 from osteon.messages import Command, Recorded, Verdict
-from osteon.model import Identifier, InvocationId, MessageId, Problem
+from osteon.model import Identifier, InvocationId, MessageId, Problem, Value
 
 __all__ = ["Delivery", "Inbox", "Replies", "Reply"]
 
 
-class Delivery(NamedTuple):
+class Delivery(Value):
     """A command on its way to the processor.
 
     Attributes:
@@ -33,7 +33,7 @@ class Delivery(NamedTuple):
     originating: MessageId | None = None
 
 
-class Reply(NamedTuple):
+class Reply(Value):
     """What became of a command.
 
     Attributes:
@@ -53,6 +53,11 @@ class Reply(NamedTuple):
     replayed: bool = False
     events: tuple[Recorded, ...] = ()
 
+    @classmethod
+    def refused(cls, invocation: InvocationId, problem: Problem) -> "Reply":
+        """The reply to a command that is not recorded."""
+        return cls(verdict=None, problem=problem, answer=b"null", invocation=invocation, position=None)
+
 
 class Inbox(Protocol):
     """Takes commands in; bounded, and tenants take turns."""
@@ -70,7 +75,7 @@ class Replies(Protocol):
     """Brings replies back to whoever waits for them."""
 
     def expect(self, invocation: InvocationId) -> Awaitable[Reply]:
-        """Waits for the reply to an invocation; must be called before the command is put."""
+        """Waits for the reply to an invocation; must be called before the command is put, and once for each delivery."""
         ...
 
     def deliver(self, invocation: InvocationId, reply: Reply) -> None:

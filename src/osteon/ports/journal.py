@@ -1,7 +1,9 @@
 """The journal: the one truth, a sequence of entries for each partition of each tenant."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
+
+import msgspec
 
 from osteon.messages import Position
 from osteon.model import OsteonError, TenantId
@@ -11,7 +13,7 @@ __all__ = ["AppendFailed", "Draft", "Fenced", "Journal", "Kind"]
 Kind = Literal["entry", "access", "place"]
 
 
-class Draft(NamedTuple):
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """Something to be recorded: an entry, a block of the access log, or how far a reaction has come.
 
     `position` holds partition and sequence for an entry; for the other kinds the partition is 0 and the sequence a number of

@@ -36,7 +36,7 @@ class Visit:
         engine, tape = self.installation.engine, self.installation.storage.tape
         recorded = tape.last
         await engine.recorder.record()
-        engine.processor.flush_aside()
+        engine.batches.flush_aside()
         async with asyncio.timeout(5):
             while tape.last == recorded or engine.ports.drain.drained < tape.last:
                 self.clock.advance(1.0)
