@@ -44,7 +44,7 @@ class Sender:
             fingerprint: What tells payloads apart; the command itself unless given.
             lifetime: Milliseconds until it expires.
         """
-        current = InvocationId(self._engine.identifiers.next())
+        current: InvocationId = self._engine.identifiers.next()
         clock, replies = self._engine.ports.clock, self._engine.ports.replies
         root = ScopeId(named(HOUSE, HOUSE, "root"))
         made = context(tenant=HOUSE, scope=(root,) if scope is None else (root, scope), at=clock.now())

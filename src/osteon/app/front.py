@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -56,6 +57,7 @@ class Front:
         self.connections: set[_Connection] = set()
         self.log = structlog.get_logger("osteon.front")
         self.date = b""
+        self.now = 0.0
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.TimerHandle | None = None
         self._all_closed = asyncio.Event()
@@ -64,7 +66,7 @@ class Front:
         """Accepts connections on a bound socket from now on."""
         loop = asyncio.get_running_loop()
         self._tick()
-        self._server = await loop.create_server(lambda: _Connection(self, loop), sock=listener, backlog=2048)
+        self._server = await loop.create_server(lambda: _Connection(self), sock=listener, backlog=2048)
 
     async def close(self, grace: float) -> None:
         """Accepts no more, closes idle connections, and gives running requests `grace` seconds to end."""
@@ -91,18 +93,17 @@ class Front:
         """Once a second: the Date header, and connections that take too long."""
         self.date = b"date: " + formatdate(usegmt=True).encode() + b"\r\n"
         loop = asyncio.get_running_loop()
-        now = loop.time()
+        self.now = loop.time()
         for connection in list(self.connections):
-            connection.look_at_clock(now)
+            connection.look_at_clock(self.now)
         self._ticking = loop.call_later(1.0, self._tick)
 
 
 class _Connection(asyncio.Protocol):
     """One connection: reads requests, answers them in order."""
 
-    def __init__(self, front: Front, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, front: Front) -> None:
         self._front = front
-        self._loop = loop
         self._bounds = front.bounds
         self._transport: Any = None
         self._parser: Any = None
@@ -117,7 +118,7 @@ class _Connection(asyncio.Protocol):
         self._last = False
         self._lingering_since: float | None = None
         self._reading_since: float | None = None
-        self._idle_since = loop.time()
+        self._idle_since = front.now
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
@@ -137,7 +138,7 @@ class _Connection(asyncio.Protocol):
         if self._last:
             return
         if self._reading_since is None:
-            self._reading_since = self._loop.time()
+            self._reading_since = self._front.now
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -167,10 +168,14 @@ class _Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self._path += url
-        self._count(len(url))
+        self._size += len(url)
+        if self._size > self._bounds.headers:
+            raise _Malformed("path")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value))
+        self._size += len(name) + len(value)
+        if self._size > self._bounds.headers:
+            raise _Malformed("headers")
         key = _NAMES.get(name) or name.decode("latin-1").lower()
         if key in self._headers and key in _ONCE:
             raise _Malformed(key)
@@ -223,7 +228,7 @@ class _Connection(asyncio.Protocol):
         if not ready or self._transport.is_closing():
             return
         self._transport.write(ready[0] if len(ready) == 1 else b"".join(ready))
-        self._idle_since = self._loop.time()
+        self._idle_since = self._front.now
         self._resume_reading()
         self._close_if_done()
 
@@ -256,19 +261,10 @@ class _Connection(asyncio.Protocol):
 
     def encode(self, response: Response, keep: bool, head: bool) -> bytes:
         """A response as bytes."""
-        lines = [_STATUS[response.status], self._front.date]
-        lines += [f"{name}: {value}\r\n".encode("latin-1") for name, value in response.headers]
-        if not keep or self._last:
-            lines.append(b"connection: close\r\n")
-        lines.append(b"content-length: %d\r\n\r\n" % len(response.body))
-        if not head:
-            lines.append(response.body)
-        return b"".join(lines)
-
-    def _count(self, size: int) -> None:
-        self._size += size
-        if self._size > self._bounds.headers:
-            raise _Malformed("headers")
+        begin = _begin(response.status, response.headers)
+        end = b"" if keep and not self._last else b"connection: close\r\n"
+        body = b"" if head else response.body
+        return b"%b%b%bcontent-length: %d\r\n\r\n%b" % (begin, self._front.date, end, len(response.body), body)
 
     def _refuse(self, problem: Problem) -> None:
         """Answers what is no request that the gateway could answer, and closes: what follows cannot be told apart."""
@@ -276,7 +272,7 @@ class _Connection(asyncio.Protocol):
             return
         self._last = True
         self._reading_since = None
-        self._lingering_since = self._loop.time()
+        self._lingering_since = self._front.now
         answer = _Answer(self, keep=False, head=False)
         self._answers.append(answer)
         answer.finish(problem_response(problem))
@@ -346,6 +342,14 @@ class _Malformed(Exception):
     """Raised inside the parser to end it."""
 
 
+@lru_cache(1000)
+def _begin(status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
+    """The first line of a response and the headers that the gateway gave it."""
+    known = HTTPStatus(status)
+    lines = [f"HTTP/1.1 {known.value} {known.phrase}\r\n", *(f"{name}: {value}\r\n" for name, value in headers)]
+    return "".join(lines).encode("latin-1")
+
+
 # What clients send again and again, in the spellings that they use.
 _NAMES = {
     spelling.encode(): name
@@ -361,4 +365,3 @@ _NAMES = {
     for spelling in (name, name.title())
 }
 _ONCE = frozenset({"host", "content-length", "authorization", "idempotency-key", "osteon-scope", "content-type"})
-_STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}

@@ -107,7 +107,7 @@ async def begin_world(engine: Engine, house: TenantSeed) -> None:
         password=Sealed(await engine.ports.passwords.hash(administrator.password)),
         locale=administrator.locale,
     )
-    invocation = InvocationId(engine.identifiers.next())
+    invocation: InvocationId = engine.identifiers.next()
     now = engine.ports.clock.now()
     context = InvocationContext(
         tenant=HOUSE,

@@ -286,14 +286,14 @@ class Processor:
         verdict: Verdict,
         decision: Decision,
     ) -> tuple[Any, Entry]:
-        message = MessageId(self._identifiers.next())
+        message: MessageId = self._identifiers.next()
         recorded: list[Recorded] = []
         answer, problem = _NOTHING, None
         if isinstance(decision, Accepted):
             for event in decision.events:
                 state = kind.decider.fold(state, event)
                 name, body = self._names[type(event)], msgspec.Raw(record_json(event))
-                recorded.append(Recorded(id=MessageId(self._identifiers.next()), type=name, body=body))
+                recorded.append(Recorded(id=self._identifiers.following(), type=name, body=body))
             if decision.answer is not None:
                 answer = msgspec.Raw(answer_json(decision.answer))
         else:

@@ -22,7 +22,6 @@ from osteon.model import (
     HOUSE,
     AccountId,
     Identifiers,
-    InvocationId,
     OsteonError,
     Refused,
     ScopeId,
@@ -155,7 +154,7 @@ class ReactionRunner:
                 f"'{reaction.name}' asks something of another tenant; only what happens in 'house' may."
             )
         service = service_account(cause.tenant, module.name)
-        context = cause.fork(InvocationId(self._identifiers.next()))
+        context = cause.fork(self._identifiers.next())
         context = context.by_service(service, reaction.name, wire_name(type(ask.command)))
         scope = ask.scope or cause.scope.id
         return replace(context, tenant=tenant, scope=Scope(path=self._path(tenant, scope)), at=self._clock.now())

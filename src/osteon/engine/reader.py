@@ -4,8 +4,10 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
+import msgspec
+
 from osteon.context import Authenticated, InvocationContext
-from osteon.domain import Browse, Change, EntityHistory, Find, Page, Product, Row
+from osteon.domain import Browse, Change, EntityHistory, Find, Page, Product, Row, View
 from osteon.engine.indexes import Indexes
 from osteon.engine.place import Place, count_token
 from osteon.engine.processor import Processor
@@ -31,6 +33,19 @@ class Answered(NamedTuple):
     place: str
 
 
+class _Asking(msgspec.Struct, frozen=True):
+    """A query that a view answers: which, by which columns, and what is said when nothing is found.
+
+    Each of `equal` and `contains` is the name of a field and that of the column it must be equal to, or stand in.
+    """
+
+    view: View[Any, Any, Any]
+    browses: bool
+    equal: tuple[tuple[str, str], ...]
+    contains: tuple[tuple[str, str], ...]
+    not_found: str
+
+
 class Reader:
     """Answers queries of all tenants."""
 
@@ -46,6 +61,7 @@ class Reader:
     ) -> None:
         """Puts a reader together; `bound` is how many seconds a query waits for its place."""
         self._product = product
+        self._asking = {query: _asking(product, query) for query in product.views}
         self._views = views
         self._history = history
         self._indexes = indexes
@@ -72,9 +88,9 @@ class Reader:
             await self._wait(tenant, after)
         place = count_token(self._processor.drained_entries(tenant))
         kind = type(query)
-        view = self._product.views.get(kind)
-        if view is not None:
-            body, rows = await self._from_view(query, context)
+        asking = self._asking.get(kind)
+        if asking is not None:
+            body, rows = await self._from_view(asking, query, context)
         elif kind in self._product.answering:
             answer = await self._product.answering[kind].answer(query, edge())
             body, rows = answer_json(answer), len(getattr(answer, "items", "1"))
@@ -87,9 +103,9 @@ class Reader:
         """The row that a query finds anywhere in the tenant, having waited for all that is durable now."""
         if not await self._drain.reached(self._processor.last_batch(tenant), self._bound):
             raise Refused("views.behind", retryable=True)
-        view = self._product.views[type(query)]
-        body = await self._views.find(tenant, self._selection(query, None))
-        return None if body is None else decoder(view.row).decode(body)
+        asking = self._asking[type(query)]
+        body = await self._views.find(tenant, _selection(asking, query, None))
+        return None if body is None else decoder(asking.view.row).decode(body)
 
     async def _wait(self, tenant: TenantId, after: list[Place]) -> None:
         for place in after:
@@ -98,43 +114,29 @@ class Reader:
         if not await self._drain.reached(self._processor.last_batch(tenant), self._bound):
             raise Refused("views.behind", retryable=True)
 
-    async def _from_view(self, query: AnyQuery, context: InvocationContext) -> tuple[bytes, int]:
+    async def _from_view(self, asking: _Asking, query: AnyQuery, context: InvocationContext) -> tuple[bytes, int]:
         scopes = self._scopes(context)
-        selection = self._selection(query, scopes)
         # What is the whole tenant's lives in the root: from a scope below there is nothing of it to be seen.
-        hidden = scopes is not None and not self._product.views[type(query)].scoped
-        if not isinstance(query, Browse):
-            body = None if hidden else await self._views.find(context.tenant, selection)
+        hidden = scopes is not None and not asking.view.scoped
+        if not asking.browses:
+            body = None if hidden else await self._views.find(context.tenant, _selection(asking, query, scopes))
             if body is None:
-                raise Refused(f"{self._product.catalogue[wire_name(type(query))].module}.not-found")
+                raise Refused(asking.not_found)
             return body, 1
         if hidden:
             return b'{"items":[],"next":null}', 0
-        limit, cursor = query.limit, query.cursor
-        found = await self._views.browse(context.tenant, selection, limit, cursor)
+        browse = cast("Browse[Row]", query)
+        selection = _selection(asking, query, scopes)
+        found = await self._views.browse(context.tenant, selection, browse.limit, browse.cursor)
         following = b"null" if found.next is None else b'"' + found.next.encode() + b'"'
         return b'{"items":[' + b",".join(found.bodies) + b'],"next":' + following + b"}", len(found.bodies)
 
     def _scopes(self, context: InvocationContext) -> list[ScopeId] | None:
         """The scope and all below it; None for the whole tenant."""
-        if context.scope.id == context.scope.root:
+        path = context.scope.path
+        if len(path) == 1:
             return None
-        return list(self._indexes.scopes(context.tenant).below(context.scope.id))
-
-    def _selection(self, query: AnyQuery, scopes: list[ScopeId] | None) -> Selection:
-        view = self._product.views[type(query)]
-        equal: dict[str, Any] = {}
-        contains: dict[str, str] = {}
-        for field, anywhere in view.filters[type(query)].items():
-            value: Any = getattr(query, field)
-            if value is None:
-                continue
-            value = plain(value)
-            if anywhere:
-                contains[field] = value
-            else:
-                equal["key" if field == view.key else field] = value
-        return Selection(view.name, scopes if view.scoped else None, equal, contains)
+        return list(self._indexes.scopes(context.tenant).below(path[-1]))
 
     async def _changes(self, query: EntityHistory, context: InvocationContext) -> Page[Change]:
         decider = self._product.histories[type(query)]
@@ -179,6 +181,27 @@ class Reader:
                 if await self._views.find(context.tenant, selection) is not None:
                     return True
         return False
+
+
+def _asking(product: Product, query: type[Any]) -> _Asking:
+    view = product.views[query]
+    columns = {field: "key" if field == view.key else field for field in view.filters[query]}
+    return _Asking(
+        view=view,
+        browses=issubclass(query, Browse),
+        equal=tuple((field, columns[field]) for field, anywhere in view.filters[query].items() if not anywhere),
+        contains=tuple((field, field) for field, anywhere in view.filters[query].items() if anywhere),
+        not_found=f"{product.catalogue[wire_name(query)].module}.not-found",
+    )
+
+
+def _selection(asking: _Asking, query: AnyQuery, scopes: list[ScopeId] | None) -> Selection:
+    """What a query selects: by whatever fields are given."""
+    equal = {column: plain(value) for field, column in asking.equal if (value := getattr(query, field)) is not None}
+    contains = {
+        column: plain(value) for field, column in asking.contains if (value := getattr(query, field)) is not None
+    }
+    return Selection(asking.view.name, scopes if asking.view.scoped else None, equal, contains)
 
 
 def _cursor(cursor: str | None) -> int:

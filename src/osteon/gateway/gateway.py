@@ -75,8 +75,8 @@ class Gateway:
         self._callers = Callers(engine, policies, agents, domain)
         self._clock = clock = engine.ports.clock
         rates = rates or Rates()
-        self._accounts = Buckets(rates.account, clock.monotonic)
-        self._tenants = Buckets(rates.tenant, clock.monotonic)
+        self._accounts = Buckets(rates.account)
+        self._tenants = Buckets(rates.tenant)
         self._operations = operations_of(engine.product, clock.monotonic)
         self._mac_keys: dict[str, Any] = {}
         self._log = structlog.get_logger("osteon.gateway")
@@ -85,7 +85,16 @@ class Gateway:
     async def __call__(self, request: Request) -> Response:
         """The response to a request; whatever happens, there is one."""
         try:
-            response = await self._answer(request)
+            operations, name = self._find(request)
+            if operations is None:
+                response = await self._page(request)
+            else:
+                _check_request(request)
+                caller = self._callers.remembered(request) or await self._callers.caller(request)
+                if name:
+                    response = _response(await self._invoke(operations, caller, _item(name, request), request.body))
+                else:
+                    response = await self._bulk(request, caller, operations)
         except Refused as refusal:
             self._count(refusal.problem)
             response = problem_response(refusal.problem)
@@ -97,37 +106,20 @@ class Gateway:
 
     def new_key(self) -> str:
         """An external invocation ID, for a client in the same process."""
-        return self._engine.identifiers.next()
+        key: str = self._engine.identifiers.next()
+        return key
 
-    async def _answer(self, request: Request) -> Response:
-        if request.method == "OPTIONS":
-            return Response(204)
+    def _find(self, request: Request) -> tuple[dict[str, Operation] | None, str]:
+        """What may be asked under the path, and which of it; a bulk has no name. None for a page."""
         kind, slash, name = request.path[1:].partition("/")
         operations = self._operations.get(kind)
-        if operations is None or (slash and not name) or "/" in name:
-            return await self._page(request)
-        if request.method != "POST":
-            raise Refused("method-not-allowed", method=request.method, allow="POST")
-        _check_body(request)
-        caller = self._callers.remembered(request) or await self._callers.caller(request)
-        if not slash:
-            return await self._bulk(request, caller, operations)
-        headers = request.headers
-        item = Item(
-            name,
-            headers.get("idempotency-key"),
-            headers.get("osteon-scope"),
-            headers.get("osteon-after"),
-            headers.get("osteon-action"),
-        )
-        outcome = await self._invoke(operations, caller, item, request.body)
-        if outcome.problem is not None:
-            response = problem_response(outcome.problem)
-            replayed = _REPLAYED[-1:] if outcome.replayed else ()
-            return Response(outcome.status, outcome.body, (*response.headers, *replayed))
-        return Response(outcome.status, outcome.body, _REPLAYED if outcome.replayed else _JSON)
+        if operations is None or request.method == "OPTIONS" or (slash and not name) or "/" in name:
+            return None, name
+        return operations, name
 
     async def _page(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(204)
         if request.host != self.domain:
             await self._callers.tenant(request.host)
         page = self._pages(request)
@@ -161,7 +153,7 @@ class Gateway:
 
     async def _invoke(self, operations: dict[str, Operation], caller: Caller, item: Item, body: bytes) -> Outcome:
         """Has an operation done, and turns a refusal into the item's own outcome."""
-        invocation = InvocationId(self._engine.identifiers.next())
+        invocation: InvocationId = self._engine.identifiers.next()
         try:
             self._limit(caller)
             operation = _operation(operations, item.type)
@@ -315,7 +307,8 @@ class Gateway:
 
     def _limit(self, caller: Caller) -> None:
         account = caller.bucket
-        if (account and not self._accounts.take(account)) or not self._tenants.take(caller.tenant.tenant):
+        now = self._clock.monotonic()
+        if (account and not self._accounts.take(account, now)) or not self._tenants.take(caller.tenant.tenant, now):
             raise Refused("too-many-requests", retryable=True)
 
     def _count(self, problem: Problem) -> None:
@@ -329,12 +322,31 @@ def _operation(operations: dict[str, Operation], name: str) -> Operation:
     return operation
 
 
-def _check_body(request: Request) -> None:
+def _check_request(request: Request) -> None:
+    if request.method != "POST":
+        raise Refused("method-not-allowed", method=request.method, allow="POST")
     if len(request.body) > MAX_BODY:
         raise Refused("too-large", limit=MAX_BODY)
     kind = request.headers.get("content-type", "")
     if request.body and kind != "application/json" and kind.partition(";")[0].strip().lower() != "application/json":
         raise Refused("not-json-type")
+
+
+def _item(name: str, request: Request) -> Item:
+    """The only invocation of a request."""
+    header = request.headers.get
+    return Item(
+        name, header("idempotency-key"), header("osteon-scope"), header("osteon-after"), header("osteon-action")
+    )
+
+
+def _response(outcome: Outcome) -> Response:
+    """The response to the only invocation of a request."""
+    if outcome.problem is None:
+        return Response(outcome.status, outcome.body, _REPLAYED if outcome.replayed else _JSON)
+    response = problem_response(outcome.problem)
+    replayed = _REPLAYED[-1:] if outcome.replayed else ()
+    return Response(outcome.status, outcome.body, (*response.headers, *replayed))
 
 
 def _read_bulk(body: bytes) -> Bulk:

@@ -17,35 +17,32 @@ class Rate(NamedTuple):
 
 
 class Buckets:
-    """Token buckets by name; at most `bound` of them, the oldest are forgotten (and so full again)."""
+    """Token buckets by name; at most `bound` of them, the oldest are forgotten (and so full again). Times are in seconds."""
 
-    def __init__(self, rate: Rate, monotonic: Callable[[], float], bound: int = 50_000) -> None:
-        """Makes full buckets; `monotonic` tells seconds."""
-        self._rate = rate
-        self._monotonic = monotonic
+    def __init__(self, rate: Rate, bound: int = 50_000) -> None:
+        """Makes full buckets."""
+        self._per_second, self._burst = rate
         self._bound = bound
         self._levels: dict[str, tuple[float, float]] = {}
 
-    def take(self, name: str, amount: float = 1.0) -> bool:
-        """Takes from the bucket `name`; False when there is not enough in it."""
-        now = self._monotonic()
+    def take(self, name: str, now: float) -> bool:
+        """Takes one from the bucket `name`; False when there is none in it."""
         known = self._levels.get(name)
-        level = self._level(known, now) - amount
-        if level < 0:
+        if known is not None:
+            level = min(self._burst, known[0] + (now - known[1]) * self._per_second)
+        else:
+            level = self._burst
+            if len(self._levels) >= self._bound:
+                del self._levels[next(iter(self._levels))]
+        if level < 1:
             return False
-        if known is None and len(self._levels) >= self._bound:
-            del self._levels[next(iter(self._levels))]
-        self._levels[name] = (level, now)
+        self._levels[name] = (level - 1, now)
         return True
 
-    def holds(self, name: str, amount: float = 1.0) -> bool:
-        """Whether as much could be taken."""
-        return self._level(self._levels.get(name), self._monotonic()) >= amount
-
-    def _level(self, known: tuple[float, float] | None, now: float) -> float:
-        if known is None:
-            return self._rate.burst
-        return min(self._rate.burst, known[0] + (now - known[1]) * self._rate.per_second)
+    def holds(self, name: str, now: float) -> bool:
+        """Whether one could be taken."""
+        known = self._levels.get(name)
+        return known is None or known[0] + (now - known[1]) * self._per_second >= 1
 
 
 class Guard:
@@ -54,8 +51,9 @@ class Guard:
     def __init__(self, limit: Limit, monotonic: Callable[[], float]) -> None:
         """Guards the command of `limit`."""
         self._by = limit.by
-        self._asked = Buckets(Rate(limit.per_minute / 60, limit.per_minute), monotonic)
-        self._rejected = Buckets(Rate(limit.rejected_per_minute / 60, limit.rejected_per_minute), monotonic)
+        self._monotonic = monotonic
+        self._asked = Buckets(Rate(limit.per_minute / 60, limit.per_minute))
+        self._rejected = Buckets(Rate(limit.rejected_per_minute / 60, limit.rejected_per_minute))
 
     def let_through(self, tenant: str, command: Any) -> None:
         """Counts an attempt.
@@ -63,13 +61,13 @@ class Guard:
         Raises:
             Refused: With `too-many-requests`.
         """
-        name = self._name(tenant, command)
-        if not self._rejected.holds(name) or not self._asked.take(name):
+        name, now = self._name(tenant, command), self._monotonic()
+        if not self._rejected.holds(name, now) or not self._asked.take(name, now):
             raise Refused("too-many-requests", retryable=True)
 
     def rejected(self, tenant: str, command: Any) -> None:
         """Counts an attempt that was rejected."""
-        self._rejected.take(self._name(tenant, command))
+        self._rejected.take(self._name(tenant, command), self._monotonic())
 
     def _name(self, tenant: str, command: Any) -> str:
         return f"{tenant}/{self._by(command)}"

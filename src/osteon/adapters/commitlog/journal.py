@@ -86,17 +86,20 @@ class LogJournal:
         return self._log.place
 
     def _append(self, batch: Sequence[Draft]) -> int:
-        hashes = {chain: self._chains.get(chain, GENESIS) for chain in map(self._chain, batch)}
-        stored = [self._stored(draft) for draft in batch]
+        before: dict[tuple[TenantId, int], bytes] = {}
+        stored = [self._stored(draft, before) for draft in batch]
         try:
             return self._log.append(stored).frame
         except (LogAppendFailed, TooLarge) as failure:
-            self._chains.update(hashes)
+            self._chains.update(before)
             raise AppendFailed(str(failure)) from failure
 
-    def _stored(self, draft: Draft) -> bytes:
+    def _stored(self, draft: Draft, before: dict[tuple[TenantId, int], bytes]) -> bytes:
+        """The record of a draft; `before` learns where the chains were."""
         chain = self._chain(draft)
-        head = header(_KINDS[draft.kind], self._tenant(draft.tenant), draft.position, self._chains.get(chain, GENESIS))
+        previous = self._chains.get(chain, GENESIS)
+        before.setdefault(chain, previous)
+        head = header(_KINDS[draft.kind], self._tenant(draft.tenant), draft.position, previous)
         stored = head + self._keyring.seal(draft.tenant, draft.body, head)
         if draft.kind != "place":
             self._chains[chain] = record_hash(stored)

@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 from osteon.adapters.sqlite.connection import Connection
 from osteon.adapters.sqlite.connections import Connections
@@ -37,9 +37,11 @@ class SqliteViews:
         return bool(self._reading.now(tenant, lambda connection: connection.execute(HAS, bindings).get, 0))
 
     async def find(self, tenant: TenantId, selection: Selection) -> bytes | None:
-        equal = selection.equal
-        if len(equal) == 1 and "key" in equal and not selection.contains:
-            return self._find_by_key(tenant, selection, equal["key"])
+        view, scopes, equal, contains = selection
+        if len(equal) == 1 and "key" in equal and not contains:
+            query, key = self._views[view].by_key, (equal["key"],)
+            rows = self._reading.now(tenant, lambda connection: connection.execute(query, key).fetchall(), [])
+            return next((body for scope, body in rows if scopes is None or scope in scopes), None)
         found = await self._select(tenant, selection, 1, None)
         return found[0][2] if found else None
 
@@ -56,16 +58,6 @@ class SqliteViews:
             for _, _, body in found:
                 yield body
             after = found[-1][:2]
-
-    def _find_by_key(self, tenant: TenantId, selection: Selection, key: Any) -> bytes | None:
-        query = self._views[selection.view].by_key
-        found: list[Any] = self._reading.now(
-            tenant, lambda connection: connection.execute(query, (key,)).fetchall(), []
-        )
-        for scope, body in found:
-            if selection.scopes is None or scope in selection.scopes:
-                return cast("bytes", body)
-        return None
 
     async def _select(
         self, tenant: TenantId, selection: Selection, limit: int, after: tuple[int, str] | None
