@@ -1,1 +1,1 @@
-"""The product that walks: what `osteon new` gives you, with one module of its own."""
+"""The product that walks: the platform with one module of its own, its people and their scopes."""

@@ -134,8 +134,20 @@ def test_a_start_without_a_batch_counts() -> None:
 def test_makes_segments_of_64_mebibytes() -> None:
     disk = MemoryDisk()
     log = CommitLog.recover(disk, "log")
+    log.prepare()
     assert SEGMENT_SIZE == 64 << 20
-    assert disk.open("log/segment-0000000001").size() == SEGMENT_SIZE
+    assert disk.open("log/spare-0000000002").size() == SEGMENT_SIZE
+    log.close()
+
+
+def test_begins_with_a_short_segment_at_once() -> None:
+    disk = MemoryDisk()
+    log = CommitLog.recover(disk, "log")
+    assert disk.open("log/segment-0000000001").size() == 8 << 20
+    log.prepare()
+    while log.place.segment == 1:
+        log.append([bytes(1 << 20)])
+    assert disk.open("log/segment-0000000002").size() == SEGMENT_SIZE
     log.close()
 
 

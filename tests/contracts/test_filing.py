@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from osteon.messages import Position
 from osteon.ports.filing import Batch, Misfiled, Progress
 from tests.contracts.filed import (
     ACME,
@@ -156,5 +155,5 @@ def test_keeps_tenants_apart(world: World) -> None:
     world.file([an_entry(1)])
 
     assert world.filing.row(ACME, "project", row.key) is None
-    assert run(world.views.has(ACME, Position(0, 1)))
-    assert not run(world.views.has(GLOBEX, Position(0, 1)))
+    assert world.filing.progress(ACME).sequences == {0: 1}
+    assert world.filing.progress(GLOBEX).sequences == {}

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from osteon.messages import Position
 from osteon.model import Identifier, Refused, ScopeId
 from osteon.ports.filing import RowChange
 from osteon.ports.views import Selection
@@ -21,7 +20,6 @@ from tests.contracts.filed import (
     US,
     World,
     a_project,
-    an_entry,
     identifier,
     in_memory,
     on_sqlite,
@@ -41,18 +39,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 def test_finds_nothing_in_a_new_tenant(world: World) -> None:
     assert run(world.views.find(ACME, projects(key=identifier(1)))) is None
     assert run(world.views.browse(ACME, projects(), 10, None)) == ([], None)
-    assert not run(world.views.has(ACME, Position(0, 1)))
     assert run(everything(world, "project")) == []
-
-
-def test_has_what_was_filed(world: World) -> None:
-    world.file([an_entry(1), an_entry(2), an_entry(1, partition=3)])
-
-    assert run(world.views.has(ACME, Position(0, 1)))
-    assert run(world.views.has(ACME, Position(0, 2)))
-    assert not run(world.views.has(ACME, Position(0, 3)))
-    assert run(world.views.has(ACME, Position(3, 1)))
-    assert not run(world.views.has(ACME, Position(1, 1)))
 
 
 def test_finds_a_row_by_its_key(world: World) -> None:

@@ -36,7 +36,6 @@ def test_partitions_are_pinned_for_ever() -> None:
         ("note", "01HF7YAT00AAAAAAAAAAAAAAAA"),
     ]
     assert [partition_of(*each) for each in names] == PINNED
-    assert partition_of(*names[0], 1) == 0
 
 
 PINNED = [6, 4, 3]

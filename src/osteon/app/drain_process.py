@@ -3,7 +3,8 @@
 import asyncio
 import base64
 import contextlib
-import sys
+import os
+import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 import structlog
 
 from osteon.adapters.commitlog import UpkeepFailed
+from osteon.app.drain_child import Child, run_drain
 from osteon.model import OsteonError
 from osteon.ports.clock import Clock
 from osteon.ports.scheduler import Scheduler
@@ -52,6 +54,7 @@ class DrainProcess:
         scheduler: Scheduler,
         durable: Callable[[], tuple[int, int, int]],
         retire: Callable[[int], Awaitable[None]],
+        forked: Child | None = None,
     ) -> None:
         """Starts nothing yet.
 
@@ -63,15 +66,17 @@ class DrainProcess:
             scheduler: Runs what goes on beside.
             durable: Tells the durable place of the log.
             retire: Gives up log segments.
+            forked: The first drain; without one, and after it has ended, they are run anew.
         """
         self._first = {"product": product, "data": data, "installation": base64.b64encode(installation).decode()}
         self._clock = clock
         self._scheduler = scheduler
         self._durable = durable
         self._retire = retire
+        self._forked = forked
         self._hurry = asyncio.Event()
         self._waiters: list[tuple[int, asyncio.Future[bool]]] = []
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: _Process | None = None
         self._starting = False
         self._failures = 0
         self._reason = ""
@@ -128,12 +133,10 @@ class DrainProcess:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        process = self._process
-        if process is not None and process.stdin is not None:
-            if at_once and process.returncode is None:
-                process.kill()
-            process.stdin.close()
-            await process.wait()
+        if self._process is not None:
+            if at_once:
+                self._process.kill()
+            await self._process.end()
 
     def _arrival(self, batch: int) -> "asyncio.Future[bool]":
         """What is true once `batch` is drained; hurries the drain."""
@@ -159,16 +162,10 @@ class DrainProcess:
             await self._clock.sleep(min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 6)))
 
     async def _serve(self) -> None:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "osteon.app.drain",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        self._process = process
+        child, self._forked = self._forked or run_drain(), None
+        process = self._process = await _Process.held(child)
         self._renewed = 0
-        await self._tell(process, self._first)
+        process.tell(self._first)
         settled = self._clock.monotonic()
         told = -1
         while True:
@@ -187,8 +184,8 @@ class DrainProcess:
                 await self._hurry.wait()
         self._hurry.clear()
 
-    async def _turn(self, process: asyncio.subprocess.Process, place: tuple[int, int, int]) -> None:
-        await self._tell(process, {"durable": place})
+    async def _turn(self, process: "_Process", place: tuple[int, int, int]) -> None:
+        process.tell({"durable": place})
         done = False
         while not done:
             heard = await self._hear(process)
@@ -206,8 +203,8 @@ class DrainProcess:
             else:
                 _settle(moved, True)
 
-    async def _settle(self, process: asyncio.subprocess.Process) -> None:
-        await self._tell(process, {"settle": True})
+    async def _settle(self, process: "_Process") -> None:
+        process.tell({"settle": True})
         segment = (await self._hear(process))["settled"]
         if segment:
             try:
@@ -216,15 +213,7 @@ class DrainProcess:
                 # They stay where they are until the next time.
                 self._log.warning("segments could not be given up", reason=str(failure))
 
-    async def _tell(self, process: asyncio.subprocess.Process, what: dict[str, Any]) -> None:
-        assert process.stdin is not None
-        if not process.stdin.is_closing():
-            # Where that does not reach it any more, its last words are still to be heard.
-            with contextlib.suppress(ConnectionError):
-                process.stdin.write(msgspec.json.encode(what) + b"\n")
-                await process.stdin.drain()
-
-    async def _hear(self, process: asyncio.subprocess.Process) -> dict[str, Any]:
+    async def _hear(self, process: "_Process") -> dict[str, Any]:
         """The answer to what it was told."""
         while "renewed" in (heard := await self._hear_line(process)):
             if heard["renewed"] > self._renewed:
@@ -232,17 +221,61 @@ class DrainProcess:
             self._renewed = heard["renewed"]
         return heard
 
-    async def _hear_line(self, process: asyncio.subprocess.Process) -> dict[str, Any]:
-        assert process.stdout is not None
-        line = await process.stdout.readline()
+    async def _hear_line(self, process: "_Process") -> dict[str, Any]:
+        line = await process.line()
         if not line.endswith(b"\n"):
-            raise _Ended(f"The drain ended with {await process.wait()}.")
+            raise _Ended(f"The drain ended with {await process.end()}.")
         heard: dict[str, Any] = msgspec.json.decode(line)
         if "failed" in heard:
-            await process.wait()
+            await process.end()
             raise _Ended(heard["failed"])
         self._heard = self._clock.monotonic()
         return heard
+
+
+class _Process:
+    """A drain that runs, with its two pipes on the loop."""
+
+    def __init__(
+        self, child: Child, told: asyncio.WriteTransport, hearing: asyncio.ReadTransport, said: asyncio.StreamReader
+    ) -> None:
+        self._child = child
+        self._told = told
+        self._hearing = hearing
+        self._said = said
+        self._ended: asyncio.Future[int] | None = None
+
+    @classmethod
+    async def held(cls, child: Child) -> "_Process":
+        """Takes hold of a drain that was begun."""
+        loop = asyncio.get_running_loop()
+        said = asyncio.StreamReader()
+        hearing, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(said), child.said)
+        told, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, child.told)
+        return cls(child, told, hearing, said)
+
+    def tell(self, what: dict[str, Any]) -> None:
+        """Tells it something; where that does not reach it any more, its last words are still to be heard."""
+        if not self._told.is_closing():
+            self._told.write(msgspec.json.encode(what) + b"\n")
+
+    async def line(self) -> bytes:
+        """What it says next; empty when it has ended."""
+        return await self._said.readline()
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        if self._ended is None:
+            os.kill(self._child.process, signal.SIGKILL)
+
+    async def end(self) -> int:
+        """Lets it finish its turn and end; its exit status."""
+        self._told.close()
+        if self._ended is None:
+            self._ended = asyncio.ensure_future(asyncio.to_thread(self._child.wait))
+        status = await asyncio.shield(self._ended)
+        self._hearing.close()
+        return status
 
 
 def _settle(moved: "asyncio.Future[bool]", reached: bool) -> None:

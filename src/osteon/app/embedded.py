@@ -21,6 +21,7 @@ from osteon.adapters.system.disk import SystemDisk
 from osteon.adapters.system.entropy import SystemEntropy
 from osteon.adapters.system.scheduler import SystemScheduler
 from osteon.adapters.useragent.agents import UaParserAgents
+from osteon.app.drain_child import Child
 from osteon.app.drain_process import DrainProcess, NotDrained
 from osteon.app.pages import Pages
 from osteon.app.products import load_product
@@ -34,6 +35,7 @@ __all__ = ["Embedded", "NotDrained"]
 
 _LOG = "log"
 _THREADS = 4
+_QUIET = 1.0
 
 
 class Embedded(NamedTuple):
@@ -48,7 +50,12 @@ class Embedded(NamedTuple):
 
     @classmethod
     async def start(
-        cls, product_name: str, data: Path, domain: str, failed: Callable[[str, BaseException], None]
+        cls,
+        product_name: str,
+        data: Path,
+        domain: str,
+        failed: Callable[[str, BaseException], None],
+        forked: Child | None = None,
     ) -> "Embedded":
         """Recovers what is in the data folder, drains it, and runs the product on it.
 
@@ -57,6 +64,7 @@ class Embedded(NamedTuple):
             data: The data folder, made where it is missing.
             domain: Tenants are subdomains of it.
             failed: Told when something in the background fails that must not: the process is to end.
+            forked: A drain that waits to be told what to do; without one, it is started anew.
 
         Raises:
             Locked: Another process serves this folder.
@@ -91,6 +99,7 @@ class Embedded(NamedTuple):
             scheduler,
             durable=lambda: log.place,
             retire=lambda segment: upkeep.run(lambda: journal.retire(segment)),
+            forked=forked,
         )
         drain.start()
         try:
@@ -129,12 +138,19 @@ class Embedded(NamedTuple):
 
 
 async def _upkeep(lane: Lane, journal: LogJournal, agents: UaParserAgents) -> None:
-    """Does beside the loop what would hold it up later: reads the rules for browsers, keeps a spare segment ready."""
+    """Does beside the loop what would hold it up later: keeps a spare segment ready, reads the rules for browsers."""
+    # The start and the first commands go first: all of this takes longer than they do.
+    await asyncio.sleep(_QUIET)
+    await _prepare(lane, journal)
     await lane.run(agents.load)
     while True:
-        try:
-            await lane.run(journal.prepare)
-        except UpkeepFailed as failure:
-            # Commands go on in the segment that there is; their callers are told when that is full.
-            structlog.get_logger("osteon.log").warning("no spare segment could be made", reason=str(failure))
         await asyncio.sleep(1.0)
+        await _prepare(lane, journal)
+
+
+async def _prepare(lane: Lane, journal: LogJournal) -> None:
+    try:
+        await lane.run(journal.prepare)
+    except UpkeepFailed as failure:
+        # Commands go on in the segment that there is; their callers are told when that is full.
+        structlog.get_logger("osteon.log").warning("no spare segment could be made", reason=str(failure))

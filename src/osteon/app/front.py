@@ -177,9 +177,13 @@ class _Connection(asyncio.Protocol):
         if self._size > self._bounds.headers:
             raise _Malformed("headers")
         key = _NAMES.get(name) or name.decode("latin-1").lower()
-        if key in self._headers and key in _ONCE:
-            raise _Malformed(key)
-        self._headers[key] = value.decode("latin-1")
+        text = value.decode("latin-1")
+        if key in self._headers:
+            if key in _ONCE:
+                raise _Malformed(key)
+            # A list may come in several lines.
+            text = f"{self._headers[key]}, {text}"
+        self._headers[key] = text
 
     def on_headers_complete(self) -> None:
         if self._headers.get("expect", "").lower() == "100-continue" and not self._answers:

@@ -13,10 +13,12 @@ from typing import NamedTuple, cast
 import structlog
 import uvloop
 
+from osteon.app.drain_child import Child, fork_drain
 from osteon.app.embedded import Embedded
 from osteon.app.front import Front
 from osteon.app.inspection import known_product
 from osteon.app.management import Management
+from osteon.app.products import load_product
 from osteon.app.world import PersonSeed, RoleSeed, TenantSeed, World, begin_world, is_new, populate
 
 __all__ = ["Options", "Serving", "serve"]
@@ -50,13 +52,17 @@ def serve(options: Options, ready: Callable[[Serving], None]) -> int:
         options: What and where.
         ready: Called once requests are answered.
     """
-    return uvloop.run(_Server(options, ready).run())
+    # What both processes need is in memory once: loaded before the fork, and left alone by the collector of either.
+    load_product(options.product)
+    gc.freeze()
+    return uvloop.run(_Server(options, ready, fork_drain()).run())
 
 
 class _Server:
-    def __init__(self, options: Options, ready: Callable[[Serving], None]) -> None:
+    def __init__(self, options: Options, ready: Callable[[Serving], None], drain: Child | None) -> None:
         self._options = options
         self._ready = ready
+        self._drain = drain
         self._stop = asyncio.Event()
         self._status = 0
         self._log = structlog.get_logger("osteon.server")
@@ -87,7 +93,7 @@ class _Server:
 
     async def _start(self, port: int) -> Serving:
         options = self._options
-        embedded = await Embedded.start(options.product, options.data, options.domain, self._failed)
+        embedded = await Embedded.start(options.product, options.data, options.domain, self._failed, self._drain)
         world = cast("World | None", embedded.engine.product.world)
         try:
             if is_new(embedded.engine):

@@ -1,17 +1,22 @@
 """Projection: from recorded batches to history, views and access log. What the drain does, wherever it runs."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import msgspec
+
 from osteon.domain import Product, View
-from osteon.messages import ACCESS, ENTRY, Entry, Record, Recorded
+from osteon.messages import ACCESS, ENTRY, MessageType, Record, Verdict
 from osteon.model import (
     AccountId,
-    Decoder,
+    Identifier,
     InvocationId,
     OsteonError,
+    ScopeId,
     TenantId,
+    Value,
     decoder,
     milliseconds,
     plain,
@@ -25,17 +30,16 @@ __all__ = ["FoldFailed", "Projection", "Renewed"]
 
 AnyView = View[Any, Any, Any]
 GetRow = Callable[[str, str], RowChange | None]
-_ENTRY = decoder(Entry)
-_BLOCK = decoder(list[Access])
+Changed = dict[str, dict[str, RowChange | None]]
 
 
 class FoldFailed(OsteonError):
     """Raised when an entry cannot be folded into a view: the code does not fit what was recorded."""
 
-    def __init__(self, what: str, entry: Entry, fault: Exception) -> None:
+    def __init__(self, what: str, record: Record, fault: Exception) -> None:
         """Tells what failed, at which entry, and how."""
-        self.tenant, self.position = entry.context.tenant, entry.position
-        partition, sequence = entry.position
+        self.tenant, self.position = record.tenant, record.position
+        partition, sequence = record.position
         super().__init__(
             f"{what} failed at entry {sequence} in partition {partition} of the tenant '{self.tenant}': "
             f"{type(fault).__name__}: {fault}. Mend the code and start again; nothing is lost."
@@ -72,12 +76,7 @@ class Projection:
         self._product = product
         self._filing = filing
         self._keyring = keyring
-        self._views: dict[str, list[_Folding]] = {}
-        for view in product.all_views:
-            folding = _Folding(view)
-            for event in view.events:
-                name = next(message.name for message in product.catalogue if message.type is event)
-                self._views.setdefault(name, []).append(folding)
+        self._followed = _followed(product, product.all_views)
 
     def apply(self, batches: Iterable[tuple[int, Sequence[bytes]]]) -> int:
         """Files batches.
@@ -114,18 +113,23 @@ class Projection:
 
     def _renew(self, renewed: Renewed, told: Callable[[Renewed], None]) -> None:
         with self._filing.renewal(renewed.tenant) as renewal:
+            followed = _followed(
+                self._product, [each for each in self._product.all_views if each.name in renewal.views]
+            )
             for part in renewal.entries() if renewal.views else ():
-                changes = self._fold_again(renewed.tenant, part, renewal)
+                changes = self._fold_again(renewed.tenant, part, renewal, followed)
                 renewed = renewed._replace(entries=renewed.entries + len(part), rows=renewed.rows + changes)
                 told(renewed)
         told(renewed._replace(done=True))
 
-    def _fold_again(self, tenant: TenantId, part: Sequence[bytes], renewal: Renewal) -> int:
+    def _fold_again(
+        self, tenant: TenantId, part: Sequence[bytes], renewal: Renewal, followed: "_FollowedEvents"
+    ) -> int:
         """Folds entries into the views of a renewal; how many rows that changed."""
         rows = _Rows(renewal.row)
-        views = frozenset(renewal.views)
         for stored in part:
-            self._fold(self._opened(tenant, Record.of(stored)), rows, views)
+            record = Record.of(stored)
+            _fold(self._opened(tenant, record), record, followed, rows)
         renewal.put(rows.changed)
         return sum(map(len, rows.changed.values()))
 
@@ -141,8 +145,8 @@ class Projection:
                 accesses.append(self._access_record(record, stored))
                 continue
             entry = self._opened(tenant, record)
-            entries.append(_entry_record(entry, stored))
-            self._fold(entry, rows)
+            entries.append(_entry_record(entry, record, stored))
+            _fold(entry, record, self._followed, rows)
         if entries or accesses:
             self._filing.file(tenant, Batch(entries, accesses, rows.changed))
 
@@ -156,26 +160,60 @@ class Projection:
                 accounts[account] = min(first, invocation), max(last, invocation)
         return AccessRecord(record.position.sequence, stored, accounts)
 
-    def _opened(self, tenant: TenantId, record: Record) -> Entry:
+    def _opened(self, tenant: TenantId, record: Record) -> "_Entry":
         return _ENTRY.decode(self._keyring.open(tenant, record.sealed, record.place))
 
-    def _fold(self, entry: Entry, rows: "_Rows", views: Collection[str] | None = None) -> None:
-        """Folds the events of an entry into the rows of `views`, or of all."""
-        for recorded in entry.events:
-            foldings = self._views.get(recorded.type, [])
-            if views is not None:
-                foldings = [folding for folding in foldings if folding.view.name in views]
-            if not foldings:
-                continue
-            event = self._event(recorded, entry)
-            for folding in foldings:
-                folding.fold(event, entry, rows)
 
-    def _event(self, recorded: Recorded, entry: Entry) -> Any:
-        try:
-            return self._product.catalogue[recorded.type].decoder.decode(recorded.body)
-        except ValueError as fault:
-            raise FoldFailed(f"Reading the event '{recorded.type}'", entry, fault) from fault
+class _Account(Value):
+    account: AccountId
+
+
+class _Actor(Value):
+    account: _Account
+
+
+class _Accessing(Value):
+    """`actor` is None for a guest."""
+
+    actor: _Actor | None = None
+
+
+class _Scope(Value):
+    path: tuple[ScopeId, ...]
+
+
+class _Trace(Value):
+    current: InvocationId
+
+
+class _Context(Value):
+    scope: _Scope
+    access: _Accessing
+    trace: _Trace
+
+
+class _Command(Value):
+    id: str
+
+
+class _Event(Value):
+    type: str
+    body: msgspec.Raw
+
+
+class _Entry(Value):
+    """What filing and folding need of an entry. The rest is skipped, as reading all of it takes three times as long."""
+
+    entity: Identifier
+    key: str
+    context: _Context
+    command: _Command
+    verdict: Verdict
+    events: tuple[_Event, ...] = ()
+
+
+_ENTRY = decoder(_Entry)
+_BLOCK = decoder(list[Access])
 
 
 class _Rows:
@@ -183,65 +221,85 @@ class _Rows:
 
     def __init__(self, filed: GetRow) -> None:
         self._filed = filed
-        self._values: dict[tuple[str, str], Any] = {}
-        self.changed: dict[str, dict[str, RowChange | None]] = {}
+        self.changed: Changed = defaultdict(dict)
 
-    def get(self, folding: "_Folding", key: str) -> tuple[Any, int] | None:
-        """The row and its order, or None."""
-        name = folding.view.name
-        changed = self.changed.get(name, {})
-        change = changed[key] if key in changed else self._filed(name, key)
-        if change is None:
-            return None
-        value = self._values.get((name, key))
-        if value is None:
-            value = folding.decoder.decode(change.body)
-        return value, change.order
-
-    def put(self, name: str, key: str, value: Any, change: RowChange | None) -> None:
-        self._values[name, key] = value
-        self.changed.setdefault(name, {})[key] = change
+    def get(self, view: str, key: str) -> RowChange | None:
+        changed = self.changed[view]
+        return changed[key] if key in changed else self._filed(view, key)
 
 
 class _Folding:
     """One view, ready to fold."""
 
     def __init__(self, view: AnyView) -> None:
-        self.view = view
-        self.decoder: Decoder[Any] = decoder(view.row)
+        self._view = view
+        self._decode = decoder(view.row).decode
 
-    def fold(self, event: Any, entry: Entry, rows: _Rows) -> None:
-        key: str = getattr(event, self.view.key)
-        before = None if isinstance(event, self.view.beginning) else rows.get(self, key)
+    def fold(self, event: Any, entry: _Entry, record: Record, rows: _Rows) -> None:
+        view = self._view
+        key: str = getattr(event, view.key)
+        begins = isinstance(event, view.beginning)
+        before = None if begins else rows.get(view.name, key)
+        change: RowChange | None
         try:
-            row, order = self._after(event, entry, before)
-            change = None if row is None else self._change(row, key, order, entry)
+            if begins:
+                change = self._change(view.begin(event), key, milliseconds(entry.command.id), entry)
+            elif before is None or view.evolve is None:
+                return
+            else:
+                row = view.evolve(event, self._decode(before.body))
+                change = None if row is None else self._change(row, key, before.order, entry)
         except Exception as fault:
-            what = f"Folding '{type(event).__name__}' into the view '{self.view.name}'"
-            raise FoldFailed(what, entry, fault) from fault
-        if row is not None or before is not None:
-            rows.put(self.view.name, key, row, change)
+            what = f"Folding '{type(event).__name__}' into the view '{view.name}'"
+            raise FoldFailed(what, record, fault) from fault
+        rows.changed[view.name][key] = change
 
-    def _after(self, event: Any, entry: Entry, before: tuple[Any, int] | None) -> tuple[Any, int]:
-        """The row after an event, and its order; no row where there was none before, or none is to be."""
-        view = self.view
-        if isinstance(event, view.beginning):
-            return view.begin(event), milliseconds(entry.command.id)
-        if before is None or view.evolve is None:
-            return None, 0
-        return view.evolve(event, before[0]), before[1]
-
-    def _change(self, row: Any, key: str, order: int, entry: Entry) -> RowChange:
-        view = self.view
-        scope = row.scope if view.scoped else entry.context.scope.root
+    def _change(self, row: Any, key: str, order: int, entry: _Entry) -> RowChange:
+        view = self._view
+        scope = row.scope if view.scoped else entry.context.scope.path[0]
         columns = {column: plain(getattr(row, column)) for column in view.columns}
         return RowChange(key, scope, order, columns, record_json(row))
 
 
-def _entry_record(entry: Entry, stored: bytes) -> EntryRecord:
+class _Followed(NamedTuple):
+    """An event that views follow."""
+
+    message: MessageType
+    foldings: Sequence[_Folding]
+
+
+_FollowedEvents = Mapping[str, _Followed]
+
+
+def _followed(product: Product, views: Collection[AnyView]) -> _FollowedEvents:
+    """The events that any of these views follows, by wire name."""
+    foldings: dict[type[Any], list[_Folding]] = {}
+    for view in views:
+        folding = _Folding(view)
+        for event in view.events:
+            foldings.setdefault(event, []).append(folding)
+    return {each.name: _Followed(each, foldings[each.type]) for each in product.catalogue if each.type in foldings}
+
+
+def _fold(entry: _Entry, record: Record, followed: _FollowedEvents, rows: _Rows) -> None:
+    for recorded in entry.events:
+        found = followed.get(recorded.type)
+        if found is None:
+            continue
+        try:
+            event = found.message.decoder.decode(recorded.body)
+        except ValueError as fault:
+            raise FoldFailed(f"Reading the event '{recorded.type}'", record, fault) from fault
+        for folding in found.foldings:
+            folding.fold(event, entry, record, rows)
+
+
+def _entry_record(entry: _Entry, record: Record, stored: bytes) -> EntryRecord:
     key = None if entry.verdict == "faulted" else entry.key
     context = entry.context
-    return EntryRecord(entry.position, entry.entity, key, context.account, context.trace.current, stored)
+    actor = context.access.actor
+    account = None if actor is None else actor.account.account
+    return EntryRecord(record.position, entry.entity, key, account, context.trace.current, stored)
 
 
 def _is_filed(record: Record, progress: Progress) -> bool:

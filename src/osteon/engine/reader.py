@@ -108,6 +108,7 @@ class Reader:
         return None if body is None else decoder(asking.view.row).decode(body)
 
     async def _wait(self, tenant: TenantId, after: list[Place]) -> None:
+        """Waits until the views have the places. Nobody remembers which batch had a place: the tenant's last one is behind it."""
         for place in after:
             if not self._processor.has(tenant, place):
                 raise Refused("invalid-position")

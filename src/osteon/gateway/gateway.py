@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -15,7 +15,7 @@ from osteon.gateway.exchange import Request, Response
 from osteon.gateway.limits import Buckets, Rate
 from osteon.gateway.operations import Item, Operation, Outcome, action_of, key_of, operations_of
 from osteon.gateway.problems import problem_body, problem_response, status_of
-from osteon.gateway.strict import Made, check_json, read_message
+from osteon.gateway.strict import Derived, check_json, read_message
 from osteon.messages import Command, Message, Query
 from osteon.model import InvocationId, Problem, Refused, answer_json, record_json
 from osteon.ports.agents import Agents
@@ -172,35 +172,46 @@ class Gateway:
         self, operation: Operation, caller: Caller, item: Item, body: bytes, invocation: InvocationId
     ) -> Outcome:
         external = key_of(item.key)
-        made = self._made(operation, caller, external) if operation.made is not None else None
-        command = cast("Command[Any]", read_message(operation.message, body, made))
+        derived = self._derived(operation, caller, external) if operation.creates is not None else None
+        command = cast("Command[Any]", read_message(operation.message, body, derived))
         guard, tenant = operation.guard, caller.tenant.tenant
         if guard is not None:
             guard.let_through(tenant, command)
-        context = self._context(operation, caller, item, command, invocation, external)
+        context = self._authorize(operation, caller, item, command, invocation, external)
         key = f"{caller.key_space or f'once-{invocation}'}/{external}"
         prepared = command
         if operation.prepare is not None:
             prepared = await operation.prepare.prepare(command, InvocationEdge(self._engine.capabilities, context, key))
-        ports = self._engine.ports
-        reply = ports.replies.expect(invocation)
-        try:
-            self._engine.inbox.put(
-                Delivery(
-                    context=context,
-                    command=prepared,
-                    entity=getattr(prepared, self._engine.product.deciders[type(prepared)].entity),
-                    key=key,
-                    fingerprint=self._fingerprint(operation, context, command, type(prepared).__name__),
-                    expires=self._clock.milliseconds() + LIFETIME,
-                )
-            )
-        except Refused as refusal:
-            ports.replies.deliver(invocation, Reply.refused(invocation, refusal.problem))
-        replied = await reply
-        if guard is not None and replied.verdict == "rejected":
+        reply = await self._decided(operation, context, command, prepared, key)
+        if guard is not None and reply.verdict == "rejected":
             guard.rejected(tenant, command)
-        return self._outcome(replied, context, key)
+        return self._outcome(reply, context, key)
+
+    def _decided(
+        self,
+        operation: Operation,
+        context: InvocationContext,
+        asked: Command[Any],
+        prepared: Command[Any],
+        key: str,
+    ) -> Awaitable[Reply]:
+        """Puts a command into the inbox; the reply comes once its verdict is durable, or it is refused."""
+        delivery = Delivery(
+            context=context,
+            command=prepared,
+            entity=getattr(prepared, self._engine.product.deciders[type(prepared)].entity),
+            key=key,
+            fingerprint=self._fingerprint(operation, context, asked, type(prepared).__name__),
+            expires=self._clock.milliseconds() + LIFETIME,
+        )
+        current, replies = context.trace.current, self._engine.ports.replies
+        reply = replies.expect(current)
+        try:
+            self._engine.inbox.put(delivery)
+        except Refused as full:
+            # Whatever is expected comes, else its place would be kept for ever.
+            replies.deliver(current, Reply.refused(current, full.problem))
+        return reply
 
     async def _query(
         self, operation: Operation, caller: Caller, item: Item, body: bytes, invocation: InvocationId
@@ -208,7 +219,7 @@ class Gateway:
         key = key_of(item.key) if item.key is not None else invocation
         query = cast("Query[Any]", read_message(operation.message, body))
         after = read_places(item.after) if item.after is not None else []
-        context = self._context(operation, caller, item, query, invocation, key)
+        context = self._authorize(operation, caller, item, query, invocation, key)
         answered = await self._engine.reader.ask(
             query, context, after, lambda: InvocationEdge(self._engine.capabilities, context, key)
         )
@@ -216,13 +227,14 @@ class Gateway:
         tail = f',"invocation":"{invocation}","position":"{answered.place}"}}'.encode()
         return Outcome(200, b'{"answer":' + answered.body + tail)
 
-    def _made(self, operation: Operation, caller: Caller, key: str) -> Made:
+    def _derived(self, operation: Operation, caller: Caller, key: str) -> Derived:
         """The identifier of what a command makes, for a client that gives none: derived from the key."""
-        assert operation.made is not None
+        assert operation.creates is not None
         space = caller.key_space or self._engine.identifiers.next()
-        return Made(operation.made, lambda: identifier_from(caller.tenant.tenant, f"{space}/{operation.name}/{key}"))
+        name = f"{space}/{operation.name}/{key}"
+        return Derived(operation.creates, lambda: identifier_from(caller.tenant.tenant, name))
 
-    def _context(
+    def _authorize(
         self,
         operation: Operation,
         caller: Caller,
@@ -231,7 +243,7 @@ class Gateway:
         invocation: InvocationId,
         key: str,
     ) -> InvocationContext:
-        """The context of an invocation, decided.
+        """Decides whether an invocation may happen; its context, with what was decided.
 
         Raises:
             Refused: `scope-not-found`, `unavailable`, `token-missing`, `not-permitted`.

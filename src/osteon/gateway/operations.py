@@ -21,7 +21,7 @@ class Operation(msgspec.Struct, frozen=True):
 
     Attributes:
         message: Its type.
-        made: The wire name of the field with the identifier of what the command makes; None where it makes nothing.
+        creates: The wire name of the field with the identifier of what the command makes; None where it makes nothing.
         prepare: What happens at the edge before the command is decided.
         guard: Limits how often the command is asked about one thing.
         secrets: The fields that no fingerprint may depend on.
@@ -30,7 +30,7 @@ class Operation(msgspec.Struct, frozen=True):
     message: MessageType
     name: str
     also_in: str | None
-    made: str | None = None
+    creates: str | None = None
     prepare: Prepare | None = None
     guard: Guard | None = None
     secrets: frozenset[str] = frozenset()
@@ -67,7 +67,7 @@ def operations_of(product: Product, monotonic: Callable[[], float]) -> dict[str,
                 message=message,
                 name=message.name,
                 also_in=message.also_in,
-                made=_made(product, message),
+                creates=_creates(product, message),
                 prepare=product.preparing.get(message.type),
                 guard=Guard(limit, monotonic) if limit is not None else None,
                 secrets=_secrets(message),
@@ -101,7 +101,7 @@ def action_of(action: str) -> str:
     return action
 
 
-def _made(product: Product, message: MessageType) -> str | None:
+def _creates(product: Product, message: MessageType) -> str | None:
     decider = product.deciders.get(message.type)
     if decider is None or not issubclass(message.type, decider.creating):
         return None

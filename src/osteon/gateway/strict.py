@@ -15,7 +15,7 @@ import msgspec
 from osteon.messages import Message, MessageType
 from osteon.model import Refused, is_identifier
 
-__all__ = ["MAX_DEPTH", "Made", "check_json", "read_message"]
+__all__ = ["MAX_DEPTH", "Derived", "check_json", "read_message"]
 
 MAX_DEPTH = 32
 
@@ -24,15 +24,15 @@ _BRACKET = re.compile(rb"[\[\]{}]")
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-class Made(msgspec.Struct, frozen=True, gc=False):
+class Derived(msgspec.Struct, frozen=True, gc=False):
     """A field that may be left out, and what then makes its value."""
 
     field: str
     make: Callable[[], str]
 
 
-def read_message(message: MessageType, body: bytes, made: Made | None = None) -> Message:
-    """A command or query from its JSON; `made` names a field that may be left out.
+def read_message(message: MessageType, body: bytes, derived: Derived | None = None) -> Message:
+    """A command or query from its JSON; `derived` names a field that may be left out.
 
     Raises:
         Refused: `not-json`, `duplicate-key`, `too-deep`; `invalid` with the field, and the nearest known one where it is unknown.
@@ -43,8 +43,8 @@ def read_message(message: MessageType, body: bytes, made: Made | None = None) ->
             check_json(body)
         if not message.wire_fields.issuperset(fields):
             _refuse_unknown(message, fields)
-        if made is not None and made.field not in fields:
-            body = _with_field(made, fields)
+        if derived is not None and derived.field not in fields:
+            body = _with_field(derived, fields)
         command = message.decoder.decode(body or b"{}")
     except msgspec.ValidationError as error:
         _refuse_invalid(error, body)
@@ -75,8 +75,8 @@ def check_json(body: bytes) -> None:
         raise Refused("not-json") from None
 
 
-def _with_field(made: Made, fields: dict[str, msgspec.Raw]) -> bytes:
-    return msgspec.json.encode({made.field: made.make(), **fields})
+def _with_field(derived: Derived, fields: dict[str, msgspec.Raw]) -> bytes:
+    return msgspec.json.encode({derived.field: derived.make(), **fields})
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ GENESIS = bytes(32)
 
 _VERSION = 1
 _HEADER = struct.Struct(">BB16sHQ32s")
+_SIZE = _HEADER.size
 
 
 class MalformedRecord(OsteonError):
@@ -47,13 +48,12 @@ class Record(NamedTuple):
         Raises:
             MalformedRecord: They are too short, or of another version.
         """
-        if len(stored) < _HEADER.size or stored[0] != _VERSION:
+        if len(stored) < _SIZE or stored[0] != _VERSION:
             raise MalformedRecord(
-                f"A record begins with version {_VERSION} and {_HEADER.size} bytes, not {stored[:1].hex()!r}."
+                f"A record begins with version {_VERSION} and {_SIZE} bytes, not {stored[:1].hex()!r}."
             )
         _, kind, tenant, partition, sequence, previous = _HEADER.unpack_from(stored)
-        name = TenantId(_text(tenant))
-        return cls(kind, name, Position(partition, sequence), previous, stored[: _HEADER.size], stored[_HEADER.size :])
+        return cls(kind, _text(tenant), Position(partition, sequence), previous, stored[:_SIZE], stored[_SIZE:])
 
 
 def header(kind: int, tenant: bytes, position: Position, previous: bytes) -> bytes:
@@ -67,5 +67,5 @@ def record_hash(stored: bytes) -> bytes:
 
 
 @lru_cache(4096)
-def _text(tenant: bytes) -> Identifier:
-    return Identifier(str(ULID.from_bytes(tenant)))
+def _text(tenant: bytes) -> TenantId:
+    return TenantId(Identifier(str(ULID.from_bytes(tenant))))

@@ -1,4 +1,7 @@
-"""The platform's own bounded contexts, each a folder that can be deleted. `PLATFORM` is all of them."""
+"""The platform's own bounded contexts, each a folder; `PLATFORM` is all of them.
+
+`audit` can be left out. The gateway decides by what the others keep in memory.
+"""
 
 from osteon.modules.access import access
 from osteon.modules.audit import audit

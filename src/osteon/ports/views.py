@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from osteon.messages import Position
 from osteon.model import ScopeId, TenantId
 
 __all__ = ["Rows", "Selection", "Views"]
@@ -34,10 +33,6 @@ class Rows(NamedTuple):
 
 class Views(Protocol):
     """Reads views as far as the drain has brought them."""
-
-    async def has(self, tenant: TenantId, position: Position) -> bool:
-        """Whether the views of a tenant hold all that happened up to `position`."""
-        ...
 
     async def find(self, tenant: TenantId, selection: Selection) -> bytes | None:
         """The first matching row as JSON."""

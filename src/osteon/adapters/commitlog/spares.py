@@ -50,12 +50,14 @@ class Spares:
     def take(self, length: int) -> tuple[str, File]:
         """A file of at least this length, open, under a name that the next recovery removes unless it is changed.
 
+        Where there is no spare, the file is a short one, as somebody waits for it: the next one is of full length again.
+
         Raises:
             OSError: There was no spare, and none could be made.
             LogBroken: A sync failed.
         """
         if not self._ready or length > self._size:
-            return self._blank(max(length, self._size))
+            return self._blank(max(length, min(self._size, _STEP)))
         path = self._unfinished()
         self._disk.rename(self._ready.popleft(), path)
         # Else the spare could come back after a power cut, with some of the new content.

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Iterator
 
 from osteon.adapters.memory.shelf import Shelf
-from osteon.messages import Position
 from osteon.model import Refused, TenantId
 from osteon.ports.filing import RowChange
 from osteon.ports.views import Rows, Selection
@@ -17,9 +16,6 @@ class MemoryViews:
     def __init__(self, shelf: Shelf) -> None:
         """Reads `shelf`."""
         self._shelf = shelf
-
-    async def has(self, tenant: TenantId, position: Position) -> bool:
-        return self._shelf.folder(tenant).sequences.get(position.partition, 0) >= position.sequence
 
     async def find(self, tenant: TenantId, selection: Selection) -> bytes | None:
         return next((row.body for row in self._select(tenant, selection)), None)

@@ -182,10 +182,20 @@ def _file_entries(connection: Connection, entries: Sequence[EntryRecord], progre
         rows.append((number, partition << 48 | sequence, name, key, invocation, earlier, stored))
     connection.executemany(PUT_ENTRY, rows)
     entity = max([entry.entity for entry in entries])
-    externals = (entry.key.rpartition("/")[2] for entry in entries if entry.key is not None)
-    external = max(filter(is_identifier, externals), default="")
-    connection.executemany(PUT_GREATEST, [("entity", entity), ("external", external)])
+    connection.executemany(PUT_GREATEST, [("entity", entity), ("external", _greatest_external(entries))])
     connection.executemany(PUT_PROGRESS, [("partition", *each) for each in sequences.items()])
+
+
+def _greatest_external(entries: Sequence[EntryRecord]) -> str:
+    """The greatest external invocation ID that is an identifier; an empty text when none is."""
+    greatest = ""
+    # The newest are mostly the greatest, so that few have to be looked at closely.
+    for entry in reversed(entries):
+        if entry.key is not None:
+            external = entry.key.rpartition("/")[2]
+            if external > greatest and is_identifier(external):
+                greatest = external
+    return greatest
 
 
 def _file_accesses(connection: Connection, accesses: Sequence[AccessRecord], progress: Progress) -> None:

@@ -10,7 +10,6 @@ from osteon.adapters.sqlite.connections import Connections
 from osteon.adapters.sqlite.reading import Reading
 from osteon.adapters.sqlite.schema import tables_of
 from osteon.adapters.sqlite.selecting import Selecting
-from osteon.messages import Position
 from osteon.model import Refused, TenantId
 from osteon.ports.filing import Table
 from osteon.ports.scheduler import Scheduler
@@ -21,8 +20,6 @@ __all__ = ["SqliteViews"]
 PART = 1000
 FIRST = (-1, "")
 
-HAS = "SELECT place >= ? FROM progress WHERE kind = 'partition' AND part = ?"
-
 
 class SqliteViews:
     """Finds rows in the tenants' files."""
@@ -32,15 +29,13 @@ class SqliteViews:
         self._reading = Reading(connections, scheduler)
         self._views = {name: Selecting(table) for name, table in tables_of(tables).items()}
 
-    async def has(self, tenant: TenantId, position: Position) -> bool:
-        bindings = (position.sequence, position.partition)
-        return bool(self._reading.now(tenant, lambda connection: connection.execute(HAS, bindings).get, 0))
-
     async def find(self, tenant: TenantId, selection: Selection) -> bytes | None:
         view, scopes, equal, contains = selection
         if len(equal) == 1 and "key" in equal and not contains:
             query, key = self._views[view].by_key, (equal["key"],)
-            rows = self._reading.now(tenant, lambda connection: connection.execute(query, key).fetchall(), [])
+            rows: list[Any] = self._reading.now(
+                tenant, lambda connection: connection.execute(query, key).fetchall(), []
+            )
             return next((body for scope, body in rows if scopes is None or scope in scopes), None)
         found = await self._select(tenant, selection, 1, None)
         return found[0][2] if found else None
