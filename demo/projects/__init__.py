@@ -5,7 +5,11 @@ from demo.projects.project import (
     ArchiveProject,
     CreateProject,
     MoveProject,
+    ProjectArchived,
     ProjectCreated,
+    ProjectMoved,
+    ProjectRenamed,
+    ProjectRestored,
     RenameProject,
     RestoreProject,
     project,
@@ -17,7 +21,7 @@ __all__ = ["projects"]
 projects = Module(
     "projects",
     parts=[project, listing],
-    exports=[ProjectCreated],
+    exports=[ProjectCreated, ProjectRenamed, ProjectArchived, ProjectRestored, ProjectMoved],
     grants={
         READER: [GetProject, ListProjects],
         CONTRIBUTOR: [CreateProject, RenameProject, ArchiveProject, RestoreProject, MoveProject],

@@ -11,12 +11,18 @@ from sdk.tests.small_platform import SmallPlatform
 from sdk.tests.suite import Person
 
 README = Path(__file__).parent.parent / "README.md"
-ADA = Person(email="ada@acme.example", password="correct horse", home="HOME", destination="THERE", beyond="BEYOND")
+ALICE = Person(
+    email="alice@acme.example",
+    password="correct horse battery staple",
+    home="HOME",
+    destination="THERE",
+    beyond="BEYOND",
+)
 
 
 def test_runs_the_example_of_the_readme(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def connect(_: str) -> Client:
-        return Client(SmallPlatform(ADA))
+        return Client(SmallPlatform(ALICE))
 
     monkeypatch.setattr(osteon_sdk, "connect", connect)
     (example,) = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)

@@ -141,11 +141,28 @@ def test_names_the_field_and_the_nearest(ada: Client, fields: dict[str, str], pa
     assert answer.body["params"] == params
 
 
-@pytest.mark.parametrize("value", [1, True, None, [], {}, "", "x" * 101], ids=ascii)
-def test_refuses_a_value_of_another_type(ada: Client, value: object) -> None:
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (1, {"reason": "wrong-type", "expected": "string", "given": "integer"}),
+        (True, {"reason": "wrong-type", "expected": "string", "given": "boolean"}),
+        (None, {"reason": "wrong-type", "expected": "string", "given": "null"}),
+        ([], {"reason": "wrong-type", "expected": "string", "given": "array"}),
+        ({}, {"reason": "wrong-type", "expected": "string", "given": "object"}),
+        ("", {"reason": "too-short", "min": 1}),
+        ("x" * 101, {"reason": "too-long", "max": 100}),
+    ],
+    ids=ascii,
+)
+def test_says_why_it_refuses_a_value(ada: Client, value: object, reason: dict[str, object]) -> None:
     answer = ask(ada, CREATE, json.dumps({"name": value}).encode())
     assert answer.refusal == (422, "invalid")
-    assert answer.body["params"]["field"] == "name"
+    assert answer.body["params"] == {"field": "name", **reason}
+
+
+def test_says_which_bound_a_number_breaks(ada: Client) -> None:
+    answer = ask(ada, LIST, b'{"limit":101}')
+    assert answer.body["params"] == {"field": "limit", "reason": "too-large", "max": 100}
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"name"', b"1", b"null", b"true"], ids=ascii)

@@ -99,6 +99,7 @@ class Product:
         return sorted(wire_name(type) for module in self.modules for type in module.guests)
 
     def _collect(self) -> None:
+        named: dict[str, AnyView] = {}
         for module in self.modules:
             for decider in module.deciders:
                 _once(self.entities, decider.entity, decider, "The entity")
@@ -107,6 +108,7 @@ class Product:
                 for command in decider.commands:
                     _once(self.deciders, command, decider, "The command")
             for view in module.views:
+                _once(named, view.name, view, "The view")
                 for query in view.queries:
                     _once(self.views, query, view, "The query")
             for part in module.parts:
@@ -157,7 +159,8 @@ class Product:
                 raise Misdeclared(f"Nobody decides '{message.type.__name__}': give it a decider, or a preparation.")
             if message.kind == "query" and not self._answered(message.type):
                 raise Misdeclared(f"Nobody answers '{message.type.__name__}': give it a view, or an answer.")
-        self._check_reactions()
+        self._check_grants()
+        self._check_followed()
 
     def _decided(self, command: type[Command[Any]] | type[Any]) -> bool:
         return command in self.deciders or command in self.preparing
@@ -165,15 +168,38 @@ class Product:
     def _answered(self, query: type[Any]) -> bool:
         return query in self.views or query in self.answering or query in self.histories
 
-    def _check_reactions(self) -> None:
-        own: dict[type[Event], str] = {
+    def _check_grants(self) -> None:
+        for module in self.modules:
+            for type in (*(each for types in module.grants.values() for each in types), *module.guests):
+                known = self.catalogue.get(wire_name(type))
+                if known is None or known.type is not type:
+                    raise Misdeclared(f"'{module.name}' grants '{type.__name__}', which is in no part of a module.")
+
+    def _check_followed(self) -> None:
+        """Whatever follows events must be able to: its own module's, or those that another one exports."""
+        home: dict[type[Event], str] = {
             event: module.name for module in self.modules for decider in module.deciders for event in decider.events
         }
         exported = {event for module in self.modules for event in module.exports}
-        for module, reaction in self.all_reactions:
-            for event in reaction.events:
-                if own.get(event) != module.name and event not in exported:
-                    raise Misdeclared(f"'{module.name}' reacts to '{event.__name__}', which no module exports.")
+        followed = [
+            (module.name, event, f"the view '{part.name}' of '{module.name}' follows")
+            for module in self.modules
+            for part in module.views
+            for event in part.events
+        ]
+        followed += [
+            (module.name, event, f"'{module.name}' reacts to")
+            for module, reaction in self.all_reactions
+            for event in reaction.events
+        ]
+        for module, event, says in followed:
+            of = home.get(event)
+            if of is None:
+                raise Misdeclared(f"{says[0].upper()}{says[1:]} '{event.__name__}', which no decider lets happen.")
+            if of != module and event not in exported:
+                raise Misdeclared(
+                    f"{says[0].upper()}{says[1:]} '{event.__name__}', which no module exports; add it to the exports of '{of}'."
+                )
 
 
 def _once(known: dict[Any, Any], key: Any, value: Any, what: str) -> None:

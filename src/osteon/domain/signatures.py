@@ -7,7 +7,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from osteon.model import Misdeclared
 
-__all__ = ["parameter_types"]
+__all__ = ["parameter_types", "return_type"]
 
 
 def parameter_types(function: Callable[..., Any], position: int = 0) -> tuple[type[Any], ...]:
@@ -34,3 +34,15 @@ def parameter_types(function: Callable[..., Any], position: int = 0) -> tuple[ty
         if not isinstance(member, type):
             raise Misdeclared(f"The parameter '{names[position]}' of '{name}' must name classes, not '{member}'.")
     return members
+
+
+def return_type(function: Callable[..., Any]) -> type[Any]:
+    """The class that a function returns.
+
+    Raises:
+        Misdeclared: It does not say so.
+    """
+    hint = get_type_hints(function).get("return")
+    if not isinstance(hint, type):
+        raise Misdeclared(f"'{function.__qualname__}' must say in an annotation which class it returns.")
+    return hint

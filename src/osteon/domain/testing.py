@@ -185,7 +185,7 @@ class Given(Generic[Making, Asked, S, Born, Changed]):
         __tracebackhide__ = True
         asked = within or context(scope=getattr(self._state, "scope", ROOT))
         self._expect_askable(command, asked)
-        record_json(command)
+        _expect_readable(command)
         decision = self._decided(command, asked)
         if decision != self._decided(command, asked):
             raise Unmet(
@@ -215,6 +215,16 @@ class Given(Generic[Making, Asked, S, Born, Changed]):
             raise Unmet(
                 f"'{name}' is rejected as 'not-found' in the scope '{asked.scope.id}': the {entity} lives in '{home}'."
             )
+
+
+def _expect_readable(command: Command[Any]) -> None:
+    """What the wire would refuse before any rule sees it, such as a text that is too long, is no test of a rule."""
+    __tracebackhide__ = True
+    body = record_json(command)
+    try:
+        decoder(type(command)).decode(body)
+    except ValueError as fault:
+        raise Unmet(f"'{_name(command)}' is refused before any rule sees it: {fault}.") from None
 
 
 class Outcome(Generic[Making, Asked, S, Born, Changed]):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Generic, Never, Protocol, TypeVar, get_args, 
 
 import msgspec
 
-from osteon.domain.signatures import parameter_types
+from osteon.domain.signatures import parameter_types, return_type
 from osteon.messages import Event, Query
 from osteon.model import Misdeclared, Value
 
@@ -106,13 +106,14 @@ class View(Generic[R, Born, Changed]):
             index: Makes what keeps the rows in memory, where something is decided by them.
 
         Raises:
-            Misdeclared: A query filters by a field that the row does not have.
+            Misdeclared: A query filters by a field that the row does not have, or an event does not say for sure which row it
+                belongs to.
         """
         self.begin: Callable[[Born], R] = begin
         self.evolve: Callable[[Changed, R], R | None] | None = evolve
         self.queries = tuple(queries)
         self.index = index
-        self.row: type[R] = get_type_hints(begin)["return"]
+        self.row: type[R] = return_type(begin)
         self.beginning: tuple[type[Born], ...] = parameter_types(begin)
         self.evolving: tuple[type[Changed], ...] = parameter_types(evolve) if evolve else ()
         fields = [field.name for field in msgspec.structs.fields(_struct(self.row))]
@@ -121,6 +122,7 @@ class View(Generic[R, Born, Changed]):
         self.scoped = "scope" in fields
         self.filters = {query: _filters(query) for query in self.queries}
         self.columns = sorted({column for each in self.filters.values() for column in each} - {self.key, "scope"})
+        self._check_keys()
         for query, filters in self.filters.items():
             for unknown in filters.keys() - set(fields):
                 raise Misdeclared(
@@ -131,6 +133,20 @@ class View(Generic[R, Born, Changed]):
     def events(self) -> tuple[type[Event], ...]:
         """Every event that the view follows."""
         return (*self.beginning, *self.evolving)
+
+    def _check_keys(self) -> None:
+        for event in set(self.beginning) & set(self.evolving):
+            raise Misdeclared(
+                f"'{event.__name__}' both begins and evolves a '{self.row.__name__}'; it can do one only."
+            )
+        for kind in (self.row, *self.events):
+            hint = get_type_hints(kind).get(self.key)
+            if hint is None:
+                raise Misdeclared(
+                    f"'{kind.__name__}' needs a field '{self.key}': it says which '{self.row.__name__}' it is about."
+                )
+            if type(None) in get_args(hint):
+                raise Misdeclared(f"The field '{self.key}' of '{kind.__name__}' is a key, so it must not be None.")
 
 
 def _filters(query: type[Query[Any]]) -> dict[str, bool]:

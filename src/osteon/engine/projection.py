@@ -237,11 +237,11 @@ class _Folding:
 
     def fold(self, event: Any, entry: _Entry, record: Record, rows: _Rows) -> None:
         view = self._view
-        key: str = getattr(event, view.key)
-        begins = isinstance(event, view.beginning)
-        before = None if begins else rows.get(view.name, key)
         change: RowChange | None
         try:
+            key: str = getattr(event, view.key)
+            begins = isinstance(event, view.beginning)
+            before = None if begins else rows.get(view.name, key)
             if begins:
                 change = self._change(view.begin(event), key, milliseconds(entry.command.id), entry)
             elif before is None or view.evolve is None:

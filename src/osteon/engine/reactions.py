@@ -22,6 +22,7 @@ from osteon.model import (
     HOUSE,
     AccountId,
     Identifiers,
+    Misdeclared,
     OsteonError,
     Refused,
     ScopeId,
@@ -132,7 +133,9 @@ class ReactionRunner:
 
     def _delivery(self, module: Module, reaction: Reaction[Any], ask: Ask, happened: Happened, key: str) -> Delivery:
         context = self._context(module, reaction, ask, happened.entry.context)
-        decider = self._product.deciders[type(ask.command)]
+        decider = self._product.deciders.get(type(ask.command))
+        if decider is None:
+            raise Misdeclared(f"'{reaction.name}' asks '{type(ask.command).__name__}', which no module decides.")
         expires = context.at + _LIFETIME
         return Delivery(
             context=context,

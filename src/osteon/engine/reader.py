@@ -111,7 +111,9 @@ class Reader:
         """Waits until the views have the places. Nobody remembers which batch had a place: the tenant's last one is behind it."""
         for place in after:
             if not self._processor.has(tenant, place):
-                raise Refused("invalid-position")
+                raise Refused(
+                    "invalid-position", position=count_token(place) if isinstance(place, int) else place.token
+                )
         if not await self._drain.reached(self._processor.last_batch(tenant), self._bound):
             raise Refused("views.behind", retryable=True)
 

@@ -15,7 +15,7 @@ from osteon.gateway.exchange import Request, Response
 from osteon.gateway.limits import Buckets, Rate
 from osteon.gateway.operations import Item, Operation, Outcome, action_of, key_of, operations_of
 from osteon.gateway.problems import problem_body, problem_response, status_of
-from osteon.gateway.strict import Derived, check_json, read_message
+from osteon.gateway.strict import Derived, check_json, read_message, refuse_invalid
 from osteon.messages import Command, Message, Query
 from osteon.model import InvocationId, Problem, Refused, answer_json, record_json
 from osteon.ports.agents import Agents
@@ -366,8 +366,7 @@ def _read_bulk(body: bytes) -> Bulk:
     try:
         bulk = msgspec.json.decode(body, type=Bulk)
     except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$")
-        raise Refused("invalid", field=place.strip("`."), reason="wrong-value", detail=reason) from None
+        refuse_invalid(error, body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Refused("not-json") from None
     if len(bulk.items) > MAX_ITEMS:

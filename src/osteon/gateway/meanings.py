@@ -23,7 +23,11 @@ MEANINGS: Mapping[str, str] = {
     "too-slow": "The request did not arrive in time.",
     "too-large": "The body is larger than `limit` bytes.",
     "not-json-type": "A body must be sent as `application/json`.",
-    "invalid": "A field is missing, unknown, or of another type. `field` names it, `nearest` a known one like it.",
+    "invalid": (
+        "A field cannot be taken as it is. `field` names it, `reason` says why: `missing-field`, `unknown-field` (`nearest` is a "
+        "known one), `wrong-type` (`expected`, `given`), `too-long` and `too-large` (`max`), `too-short` and `too-small` "
+        "(`min`), `wrong-form`, `unknown-value`."
+    ),
     "invalid-cursor": "The cursor is not one that a list of this kind has given.",
     "invalid-position": "The position is not one that this tenant has given.",
     "reused-key": "The key was used for another payload. A new invocation needs a new key.",

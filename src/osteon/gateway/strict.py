@@ -15,12 +15,35 @@ import msgspec
 from osteon.messages import Message, MessageType
 from osteon.model import Refused, is_identifier
 
-__all__ = ["MAX_DEPTH", "Derived", "check_json", "read_message"]
+__all__ = ["MAX_DEPTH", "Derived", "check_json", "read_message", "refuse_invalid"]
 
 MAX_DEPTH = 32
 
 _TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _BRACKET = re.compile(rb"[\[\]{}]")
+_REASONS = {
+    "wrong-type": re.compile("Expected `(?P<expected>[^`]+)`, got `(?P<given>[^`]+)`"),
+    "too-long": re.compile(r"Expected `(?:str|array|object|bytes)` of length <= (?P<max>\d+)"),
+    "too-short": re.compile(r"Expected `(?:str|array|object|bytes)` of length >= (?P<min>\d+)"),
+    "too-large": re.compile(r"Expected `\w+` <= (?P<max>\S+)"),
+    "too-small": re.compile(r"Expected `\w+` >= (?P<min>\S+)"),
+    "not-below": re.compile(r"Expected `\w+` < (?P<limit>\S+)"),
+    "not-above": re.compile(r"Expected `\w+` > (?P<limit>\S+)"),
+    "not-a-multiple": re.compile(r"Expected `\w+` that's a multiple of (?P<of>\S+)"),
+    "wrong-form": re.compile("Expected `str` matching regex .*|Invalid (?!enum).*", re.DOTALL),
+    "unknown-value": re.compile("Invalid enum value .*", re.DOTALL),
+}
+_TYPES = {
+    "str": "string",
+    "int": "integer",
+    "float": "number",
+    "bool": "boolean",
+    "array": "array",
+    "object": "object",
+    "null": "null",
+}
+"""The names of JSON Schema."""
+
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -47,7 +70,7 @@ def read_message(message: MessageType, body: bytes, derived: Derived | None = No
             body = _with_field(derived, fields)
         command = message.decoder.decode(body or b"{}")
     except msgspec.ValidationError as error:
-        _refuse_invalid(error, body)
+        refuse_invalid(error, body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Refused("not-json") from None
     except RecursionError:
@@ -111,14 +134,39 @@ def _refuse_unknown(message: MessageType, fields: dict[str, Any]) -> NoReturn:
     raise Refused("invalid", field=unknown, reason="unknown-field", nearest=nearest[0] if nearest else None)
 
 
-def _refuse_invalid(error: msgspec.ValidationError, body: bytes) -> NoReturn:
+def refuse_invalid(error: msgspec.ValidationError, body: bytes) -> NoReturn:
+    """Tells what is wrong with JSON that cannot be decoded as what was expected: in which field, and why, as a key.
+
+    Raises:
+        Refused: `invalid`, always.
+    """
     text = str(error)
     reason, _, place = text.partition(" - at `$")
     if not place and "missing required field" in text:
         raise Refused("invalid", field=text.rpartition("field `")[2].rstrip("`"), reason="missing-field")
     if not place and body.lstrip()[:1] != b"{":
         raise Refused("invalid", field="", reason="not-an-object")
-    raise Refused("invalid", field=place.strip("`.").removeprefix("[...]"), reason="wrong-value", detail=reason)
+    raise Refused("invalid", field=place.strip("`.").removeprefix("[...]"), **_reason(reason))
+
+
+def _reason(text: str) -> dict[str, Any]:
+    """What is wrong with a value, as a key and its parameters."""
+    for key, pattern in _REASONS.items():
+        found = pattern.fullmatch(text)
+        if found is not None:
+            return {"reason": key, **{name: _parameter(value) for name, value in found.groupdict().items()}}
+    return {"reason": "wrong-value"}
+
+
+def _parameter(text: str) -> str | float:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return _TYPES.get(text, text)
 
 
 def _check_identifier(field: str, value: Any) -> None:
