@@ -8,6 +8,7 @@ from osteon.domain.module import Limit, Module, Part
 from osteon.domain.product import Product
 from osteon.domain.reaction import Ask, Reaction
 from osteon.domain.role import ADMINISTRATOR, CONTRIBUTOR, MEMBER, READER, STANDARD_ROLES, Role
+from osteon.domain.saga import Advanced, Asked, Dues, Refusal, Saga, Step, Woken
 from osteon.domain.view import Browse, Contains, Find, Index, Page, Row, View
 
 __all__ = [
@@ -17,13 +18,16 @@ __all__ = [
     "READER",
     "STANDARD_ROLES",
     "Accepted",
+    "Advanced",
     "Answer",
     "Ask",
+    "Asked",
     "Browse",
     "Change",
     "Contains",
     "Decider",
     "Decision",
+    "Dues",
     "EntityHistory",
     "Find",
     "Index",
@@ -35,10 +39,14 @@ __all__ = [
     "Present",
     "Product",
     "Reaction",
+    "Refusal",
     "Rejected",
     "Role",
     "Row",
+    "Saga",
+    "Step",
     "View",
+    "Woken",
     "accept",
     "reject",
 ]

@@ -7,12 +7,21 @@ from osteon.domain.decider import Decider
 from osteon.domain.gate import Answer, Prepare, Present
 from osteon.domain.reaction import Reaction
 from osteon.domain.role import Role
+from osteon.domain.saga import Saga
 from osteon.domain.view import View
 from osteon.messages import Event, Message
 
 __all__ = ["Limit", "Module", "Part"]
 
-Part = Decider[Any, Any, Any, Any, Any] | View[Any, Any, Any] | Reaction[Any] | Prepare | Present | Answer
+Part = (
+    Decider[Any, Any, Any, Any, Any]
+    | View[Any, Any, Any]
+    | Reaction[Any]
+    | Saga[Any, Any, Any]
+    | Prepare
+    | Present
+    | Answer
+)
 
 
 class Limit(NamedTuple):
@@ -62,12 +71,17 @@ class Module:
     @property
     def deciders(self) -> list[Decider[Any, Any, Any, Any, Any]]:
         """The entities of the module."""
-        return [part for part in self.parts if isinstance(part, Decider)]
+        return [*(part for part in self.parts if isinstance(part, Decider)), *(saga.decider for saga in self.sagas)]
 
     @property
     def views(self) -> list[View[Any, Any, Any]]:
         """The views of the module."""
-        return [part for part in self.parts if isinstance(part, View)]
+        return [*(part for part in self.parts if isinstance(part, View)), *(saga.view for saga in self.sagas)]
+
+    @property
+    def sagas(self) -> list[Saga[Any, Any, Any]]:
+        """The sagas of the module; each has an entity and a view among those of the module."""
+        return [part for part in self.parts if isinstance(part, Saga)]
 
     @property
     def reactions(self) -> list[Reaction[Any]]:
@@ -87,5 +101,9 @@ class Module:
                     yield from part.commands
                 case Answer():
                     yield from part.queries
+                case Saga():
+                    yield from part.decider.commands
+                    yield from part.decider.events
+                    yield from part.view.queries
                 case Reaction() | Present():
                     pass

@@ -9,6 +9,7 @@ from osteon.domain.history import EntityHistory, history_query
 from osteon.domain.module import Module
 from osteon.domain.reaction import Reaction
 from osteon.domain.role import STANDARD_ROLES, Role
+from osteon.domain.saga import Saga
 from osteon.domain.view import Find, View
 from osteon.messages import Catalogue, Command, Event, MessageType, Query, wire_name
 from osteon.model import Misdeclared
@@ -71,6 +72,11 @@ class Product:
     def all_reactions(self) -> list[tuple[Module, Reaction[Any]]]:
         """The reactions of all modules, each with its module."""
         return [(module, reaction) for module in self.modules for reaction in module.reactions]
+
+    @property
+    def all_sagas(self) -> list[tuple[Module, Saga[Any, Any, Any]]]:
+        """The sagas of all modules, each with its module."""
+        return [(module, saga) for module in self.modules for saga in module.sagas]
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -140,6 +146,12 @@ class Product:
             for names in granted.values():
                 if names & getters:
                     names.add(wire_name(query))
+        for _, saga in self.all_sagas:
+            about = self.entities.get(saga.about)
+            getters = set[str]() if about is None else {wire_name(get) for get in self._getters(about)}
+            for names in granted.values():
+                if names & getters:
+                    names.update(wire_name(query) for query in (*saga.view.queries, history_query(saga.name)))
         return granted
 
     def _getters(self, decider: AnyDecider) -> Iterator[type[Query[Any]]]:
@@ -191,6 +203,11 @@ class Product:
             (module.name, event, f"'{module.name}' reacts to")
             for module, reaction in self.all_reactions
             for event in reaction.events
+        ]
+        followed += [
+            (module.name, event, f"the saga '{saga.name}' of '{module.name}' follows")
+            for module, saga in self.all_sagas
+            for event in saga.events
         ]
         for module, event, says in followed:
             of = home.get(event)

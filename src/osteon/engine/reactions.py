@@ -7,17 +7,16 @@ has a verdict. After a start what follows the place is given again; the key of a
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from itertools import count
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import structlog
 
 from osteon.context import Account, InvocationContext, Scope
-from osteon.domain import Ask, Module, Product, Reaction
+from osteon.domain import Ask, Asked, Module, Product, Reaction, Refusal, Saga
 from osteon.engine.batches import Batches, Committed
 from osteon.engine.processor import Processor
-from osteon.messages import Happened, Position, wire_name
+from osteon.messages import Command, Event, Happened, Position, wire_name
 from osteon.model import (
     HOUSE,
     AccountId,
@@ -37,6 +36,8 @@ from osteon.ports.scheduler import Scheduler
 
 __all__ = ["ForbiddenTenant", "ReactionRunner", "service_account"]
 
+AnySaga = Saga[Any, Any, Any]
+
 _LIFETIME = timedelta(hours=24)
 _FAULTS = 6
 _GROWTH = 4
@@ -46,8 +47,15 @@ class ForbiddenTenant(OsteonError):
     """Raised when a reaction outside the tenant `house` asks something of another tenant."""
 
 
+class _Sending(NamedTuple):
+    """A command on its way, and the count of those that its batch caused."""
+
+    delivery: Delivery
+    running: list[int]
+
+
 class ReactionRunner:
-    """Follows the journal for all reactions of a product."""
+    """Follows the journal for all reactions and sagas of a product."""
 
     def __init__(
         self,
@@ -76,6 +84,13 @@ class ReactionRunner:
         for module, reaction in product.all_reactions:
             for event in reaction.events:
                 self._reactions.setdefault(event, []).append((module, reaction))
+        self._followed: dict[type[Any], list[tuple[Module, AnySaga]]] = {}
+        self._steps: dict[type[Any], tuple[Module, AnySaga]] = {}
+        for module, saga in product.all_sagas:
+            self._steps |= {saga.begun: (module, saga), saga.advanced: (module, saga)}
+            for event in saga.events:
+                self._followed.setdefault(event, []).append((module, saga))
+        self._turns: dict[tuple[TenantId, str, str], deque[_Sending]] = {}
         self._running: deque[list[int]] = deque()
         self._place = 0
         self._recorded = 0
@@ -93,15 +108,23 @@ class ReactionRunner:
 
     def follow(self, batch: int, committed: Sequence[Committed]) -> None:
         """See `Follower.follow`."""
-        asked: list[list[int]] = []
+        running: list[list[int]] = []
         for each in committed:
             for number, event in enumerate(each.events):
                 kind: type[Any] = event.__class__
-                for module, reaction in self._reactions.get(kind, ()):
-                    if not asked:
-                        asked.append([batch, 0])
-                        self._running.append(asked[0])
-                    self._react(module, reaction, event, each.entry.happened(number), asked[0])
+                reactions, sagas, step = self._reactions.get(kind), self._followed.get(kind), self._steps.get(kind)
+                if reactions is None and sagas is None and step is None:
+                    continue
+                if not running:
+                    running.append([batch, 0])
+                    self._running.append(running[0])
+                happened = each.entry.happened(number)
+                for module, reaction in reactions or ():
+                    self._react(module, reaction, event, happened, running[0])
+                for module, saga in sagas or ():
+                    self._tell(module, saga, getattr(event, saga.about), event, happened, running[0])
+                if step is not None:
+                    self._go_on(*step, event, happened, running[0])
         if committed:
             self._move(batch)
 
@@ -120,7 +143,7 @@ class ReactionRunner:
     ) -> None:
         try:
             asked = [
-                self._delivery(module, reaction, ask, happened, f"{happened.correlation.id}/{reaction.name}/{ordinal}")
+                self._delivery(module, reaction.name, ask, happened, ordinal)
                 for ordinal, ask in enumerate(reaction.react(event, happened.entry.context))
             ]
         except Exception:  # noqa: BLE001 - a module may raise anything, and the others go on
@@ -129,43 +152,105 @@ class ReactionRunner:
             return
         for delivery in asked:
             running[1] += 1
-            self._scheduler.spawn(self._send(delivery, running), "reaction")
+            self._scheduler.spawn(self._sent(delivery, running), "reaction")
 
-    def _delivery(self, module: Module, reaction: Reaction[Any], ask: Ask, happened: Happened, key: str) -> Delivery:
-        context = self._context(module, reaction, ask, happened.entry.context)
+    def _tell(
+        self,
+        module: Module,
+        saga: AnySaga,
+        about: str,
+        event: Event,
+        happened: Happened,
+        running: list[int],
+        ordinal: str = "step",
+    ) -> None:
+        """Tells a saga of an event, once it has heard of those before."""
+        ask = Ask(command=saga.told(about, event), scope=happened.entry.context.scope.root)
+        delivery = self._delivery(module, saga.name, ask, happened, ordinal)
+        running[1] += 1
+        turn = (delivery.context.tenant, saga.name, about)
+        sending = _Sending(delivery, running)
+        waiting = self._turns.get(turn)
+        if waiting is not None:
+            waiting.append(sending)
+        else:
+            self._turns[turn] = deque([sending])
+            self._scheduler.spawn(self._take_turns(turn), "saga")
+
+    async def _take_turns(self, turn: tuple[TenantId, str, str]) -> None:
+        waiting = self._turns[turn]
+        while waiting:
+            await self._send(*waiting[0])
+            waiting.popleft()
+        del self._turns[turn]
+
+    def _go_on(self, module: Module, saga: AnySaga, event: Any, happened: Happened, running: list[int]) -> None:
+        """Sends what a saga asked."""
+        for ordinal, asked in enumerate(event.asks):
+            command = self._product.catalogue[asked.type].decoder.decode(asked.body)
+            scope = asked.scope or happened.entry.context.scope.root
+            ask = Ask(command=cast("Command[Any]", command), scope=scope, tenant=asked.tenant)
+            delivery = self._delivery(module, saga.name, ask, happened, ordinal)
+            running[1] += 1
+            self._scheduler.spawn(
+                self._send_for(module, saga, getattr(event, saga.name), asked, delivery, happened, running), "saga"
+            )
+
+    async def _send_for(
+        self,
+        module: Module,
+        saga: AnySaga,
+        about: str,
+        asked: Asked,
+        delivery: Delivery,
+        happened: Happened,
+        running: list[int],
+    ) -> None:
+        """Sends a command of a saga, and tells it when that is rejected."""
+        running[1] += 1
+        reply = await self._send(delivery, running)
+        if reply.verdict == "rejected" and reply.problem is not None:
+            refusal = Refusal(command=asked.type, problem=reply.problem)
+            if saga.hears(refusal):
+                self._tell(module, saga, about, refusal, happened, running, delivery.key.split("/")[1] + "-refused")
+        running[1] -= 1
+        self._move(running[0])
+
+    def _delivery(self, module: Module, handler: str, ask: Ask, happened: Happened, ordinal: int | str) -> Delivery:
+        """The command of a handler; `ordinal` tells it from others that the same handler makes of the same event."""
+        context = self._context(module, handler, ask, happened.entry.context)
         decider = self._product.deciders.get(type(ask.command))
         if decider is None:
-            raise Misdeclared(f"'{reaction.name}' asks '{type(ask.command).__name__}', which no module decides.")
+            raise Misdeclared(f"'{handler}' asks '{type(ask.command).__name__}', which no module decides.")
         expires = context.at + _LIFETIME
         return Delivery(
             context=context,
             command=ask.command,
             entity=getattr(ask.command, decider.entity),
-            key=key,
+            key=f"{handler}/{ordinal}/{happened.correlation.id}",
             fingerprint="internal",
             expires=int(expires.timestamp() * 1000),
             parent=happened.correlation.id,
             originating=happened.correlation.originating,
         )
 
-    def _context(
-        self, module: Module, reaction: Reaction[Any], ask: Ask, cause: InvocationContext
-    ) -> InvocationContext:
+    def _context(self, module: Module, handler: str, ask: Ask, cause: InvocationContext) -> InvocationContext:
         tenant = ask.tenant or cause.tenant
         if cause.tenant not in (tenant, HOUSE):
-            raise ForbiddenTenant(
-                f"'{reaction.name}' asks something of another tenant; only what happens in 'house' may."
-            )
+            raise ForbiddenTenant(f"'{handler}' asks something of another tenant; only what happens in 'house' may.")
         service = service_account(cause.tenant, module.name)
         context = cause.fork(self._identifiers.next())
-        context = context.by_service(service, reaction.name, wire_name(type(ask.command)))
+        context = context.by_service(service, handler, wire_name(type(ask.command)))
         scope = ask.scope or cause.scope.id
         return replace(context, tenant=tenant, scope=Scope(path=self._path(tenant, scope)), at=self._clock.now())
 
-    async def _send(self, delivery: Delivery, running: list[int]) -> None:
-        """Sends until there is a verdict that stands, with growing pauses."""
-        faults = 0
-        for attempt in count():
+    async def _sent(self, delivery: Delivery, running: list[int]) -> None:
+        await self._send(delivery, running)
+
+    async def _send(self, delivery: Delivery, running: list[int]) -> Reply:
+        """Sends until there is a verdict that stands, with growing pauses; the last reply."""
+        faults = attempt = 0
+        while True:
             reply = await self._ask(delivery)
             faults += reply.verdict == "faulted"
             if reply.verdict in ("accepted", "rejected"):
@@ -174,8 +259,10 @@ class ReactionRunner:
                 self._log.error("a reaction gave up", command=wire_name(type(delivery.command)), key=delivery.key)
                 break
             await self._clock.sleep(0.1 * 4 ** min(attempt, _GROWTH))
+            attempt += 1
         running[1] -= 1
         self._move(running[0])
+        return reply
 
     async def _ask(self, delivery: Delivery) -> Reply:
         current = delivery.context.trace.current
