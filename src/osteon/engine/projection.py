@@ -22,7 +22,6 @@ from osteon.model import (
     plain,
     record_json,
 )
-from osteon.ports.access_log import Access
 from osteon.ports.filing import AccessRecord, Batch, EntryRecord, Filing, Progress, Renewal, RowChange
 from osteon.ports.keyring import Keyring
 
@@ -154,8 +153,9 @@ class Projection:
         block = _BLOCK.decode(self._keyring.open(record.tenant, record.sealed, record.place))
         accounts: dict[AccountId, tuple[InvocationId, InvocationId]] = {}
         for access in block:
-            account, invocation = access.context.account, access.context.trace.current
-            if account is not None:
+            actor, invocation = access.context.access.actor, access.context.trace.current
+            if actor is not None:
+                account = actor.account.account
                 first, last = accounts.get(account, (invocation, invocation))
                 accounts[account] = min(first, invocation), max(last, invocation)
         return AccessRecord(record.position.sequence, stored, accounts)
@@ -201,6 +201,12 @@ class _Event(Value):
     body: msgspec.Raw
 
 
+class _Access(Value):
+    """What filing needs of an access."""
+
+    context: _Context
+
+
 class _Entry(Value):
     """What filing and folding need of an entry. The rest is skipped, as reading all of it takes three times as long."""
 
@@ -213,7 +219,7 @@ class _Entry(Value):
 
 
 _ENTRY = decoder(_Entry)
-_BLOCK = decoder(list[Access])
+_BLOCK = decoder(list[_Access])
 
 
 class _Rows:
