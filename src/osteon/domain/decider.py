@@ -28,6 +28,8 @@ class Decider(Generic[Making, Asked, S, Born, Changed]):
     sees a missing entity. `begin` makes the state from the first event, `evolve` folds each later one. All four are pure: time
     and identifiers come with the command and its context.
 
+    A command that both `create` and `decide` take is for an entity whether it exists or not.
+
     A command's target is its field named like the entity. The entity lives in the scope that its state's field `scope` names;
     without such a field it lives in the tenant's root.
     """
@@ -91,12 +93,12 @@ class Decider(Generic[Making, Asked, S, Born, Changed]):
     @property
     def commands(self) -> tuple[type[Command[Any]], ...]:
         """Every command that the entity takes."""
-        return (*self.creating, *self.deciding)
+        return tuple(dict.fromkeys((*self.creating, *self.deciding)))
 
     @property
     def events(self) -> tuple[type[Event], ...]:
         """Every event that can happen to the entity."""
-        return (*self.beginning, *self.evolving)
+        return tuple(dict.fromkeys((*self.beginning, *self.evolving)))
 
     def fold(self, state: S | None, event: Any) -> S:
         """The state after one more event; `state` is None before the first."""

@@ -162,6 +162,8 @@ class Product:
 
     def _check(self) -> None:
         reachable = {type for types in self._granted.values() for type in types} | set(self.guests())
+        # Where nobody may get what a saga is about, nobody may see where the saga stands.
+        reachable |= {wire_name(query) for _, saga in self.all_sagas for query in saga.view.queries}
         for message in self.catalogue:
             if message.public and message.name not in reachable and not issubclass(message.type, EntityHistory):
                 raise Misdeclared(

@@ -4,6 +4,7 @@ A saga is an entity itself. Its state is folded from its own events; what it ask
 it goes on after any crash exactly where it was, and its history can be read like that of any other entity.
 """
 
+import heapq
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import new_class
@@ -203,21 +204,30 @@ class Dues(Index[Any]):
         """Nobody waits yet; `name` is the field with the saga's identifier."""
         self._name = name
         self._dues: dict[str, datetime] = {}
+        self._queue: list[tuple[datetime, str]] = []
 
     def put(self, row: Any) -> None:
         """See `Index.put`."""
+        saga: str = getattr(row, self._name)
         if row.due is None:
-            self._dues.pop(getattr(row, self._name), None)
-        else:
-            self._dues[getattr(row, self._name)] = row.due
+            self._dues.pop(saga, None)
+        elif self._dues.get(saga) != row.due:
+            self._dues[saga] = row.due
+            heapq.heappush(self._queue, (row.due, saga))
 
     def drop(self, row: Any) -> None:
         """See `Index.drop`."""
         self._dues.pop(getattr(row, self._name), None)
 
     def until(self, now: datetime) -> list[tuple[str, datetime]]:
-        """Those whose time has come."""
-        return [(saga, due) for saga, due in self._dues.items() if due <= now]
+        """Those whose time has come, each once; one that is put again with another time is told of again."""
+        found: list[tuple[str, datetime]] = []
+        while self._queue and self._queue[0][0] <= now:
+            due, saga = heapq.heappop(self._queue)
+            # What was put off, or is over, is still in the queue.
+            if self._dues.get(saga) == due:
+                found.append((saga, due))
+        return found
 
     def __len__(self) -> int:
         return len(self._dues)

@@ -202,16 +202,17 @@ class Given(Generic[Making, Asked, S, Born, Changed]):
         __tracebackhide__ = True
         entity, name = self._decider.entity, _name(command)
         creates = isinstance(command, self._decider.creating)
-        if not creates and not isinstance(command, self._decider.deciding):
+        changes = isinstance(command, self._decider.deciding)
+        if not creates and not changes:
             raise Unmet(f"'{name}' is not asked of a '{entity}'; its commands are {_names(self._decider.commands)}.")
-        if creates and self._state is not None:
+        if not changes and self._state is not None:
             raise Unmet(f"'{name}' is rejected as 'already-exists' before any rule sees it; give no events.")
         if not creates and self._state is None:
             raise Unmet(f"'{name}' is rejected as 'not-found' before any rule sees it; give the events that made it.")
-        if not creates and getattr(command, entity) != self._target:
+        if self._state is not None and getattr(command, entity) != self._target:
             raise Unmet(f"'{name}' is for the {entity} '{getattr(command, entity)}', given was '{self._target}'.")
         home = getattr(self._state, "scope", asked.scope.root)
-        if not creates and home != asked.scope.id:
+        if self._state is not None and home != asked.scope.id:
             raise Unmet(
                 f"'{name}' is rejected as 'not-found' in the scope '{asked.scope.id}': the {entity} lives in '{home}'."
             )

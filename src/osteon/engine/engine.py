@@ -12,6 +12,8 @@ from osteon.engine.memory import Memory
 from osteon.engine.processor import Processor
 from osteon.engine.reactions import ReactionRunner
 from osteon.engine.reader import Reader
+from osteon.engine.sending import Sending
+from osteon.engine.timers import Timers
 from osteon.model import HOUSE, Identifiers, Refused, ScopeId, TenantId
 from osteon.ports.access_log import AccessLog
 from osteon.ports.clock import Clock
@@ -74,17 +76,18 @@ class Engine:
         self.indexes = Indexes(product, ports.views)
         self.reader = Reader(product, ports.views, ports.history, self.indexes, drain, self.processor)
         self.recorder = AccessRecorder(self.batches, ports.journal, clock)
+        self.sending = Sending(self.inbox, ports.replies, clock)
         self.reactions = ReactionRunner(
             product,
             self.processor,
             self.batches,
-            self.inbox,
-            ports.replies,
+            self.sending,
             clock,
             self.identifiers,
             ports.scheduler,
             path=self._path,
         )
+        self.timers = Timers(product, self.indexes, self.sending, clock, self.identifiers, ports.scheduler)
         self.capabilities = Capabilities(
             ports.passwords, ports.tokens, ports.history, ports.access_log, self.indexes, self.reader
         )
@@ -103,6 +106,8 @@ class Engine:
         self.ports.scheduler.spawn(self.reactions.run(), "reactions")
         await self.open(HOUSE)
         self.reactions.resume(self.ports.journal)
+        if self.product.all_sagas:
+            self.ports.scheduler.spawn(self._keep_time(), "timers")
 
     async def open(self, tenant: TenantId) -> None:
         """Makes a tenant ready: its partitions, its indexes. Costs nothing when it is ready.
@@ -120,6 +125,14 @@ class Engine:
             read = await self.indexes.read(tenant)
             if self.processor.last_batch(tenant) == batch:
                 self.indexes.install(tenant, read)
+
+    async def _keep_time(self) -> None:
+        """Wakes sagas, once a second; also those of tenants that nobody asks anything of."""
+        while True:
+            for entry in self.indexes.tenants.all():
+                await self.open(entry.tenant)
+            self.timers.wake()
+            await self.ports.clock.sleep(1.0)
 
     async def _breathe(self) -> None:
         """Lets commands in again that were held back while the drain was too far behind."""

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from osteon.domain import Index, Product, View
 from osteon.engine.batches import Committed
-from osteon.model import HOUSE, Misdeclared, TenantId, decoder
+from osteon.model import HOUSE, Misdeclared, ScopeId, TenantId, decoder
 from osteon.ports.directory import Grants, Scopes, Sessions, Tenants
 from osteon.ports.views import Views
 
@@ -64,6 +64,20 @@ class Indexes:
         """The roles held in the tenant."""
         found: Grants = self._of(tenant, Grants)
         return found
+
+    def opened(self) -> list[TenantId]:
+        """The tenants that are open."""
+        return list(self._indexes)
+
+    def kept(self, tenant: TenantId, view: str) -> Index[Any]:
+        """What a view that is kept in memory keeps of a tenant that is open."""
+        return self._indexes[tenant][view]
+
+    def root(self, tenant: TenantId) -> ScopeId:
+        """The root scope of a tenant."""
+        entry = self.tenants.with_id(tenant)
+        assert entry is not None
+        return entry.root
 
     def is_open(self, tenant: TenantId) -> bool:
         """Whether the tenant's indexes are filled."""

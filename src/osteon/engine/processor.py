@@ -37,10 +37,11 @@ _UNEXPECTED = Problem(key="unexpected", retryable=True)
 
 
 class _Kind(msgspec.Struct, frozen=True):
-    """A type of command: its wire name, whether it makes its entity, who decides it."""
+    """A type of command: its wire name, who decides it, and whether it can make its entity, or change one that is there."""
 
     name: str
     creates: bool
+    changes: bool
     decider: AnyDecider
     entity: str
     not_found: Problem
@@ -227,10 +228,12 @@ class Processor:
 
     def _verdict(self, kind: _Kind, state: Any, delivery: Delivery) -> tuple[Verdict, Decision]:
         command, context = delivery.command, delivery.context
-        if kind.creates:
-            if state is not None:
-                return "rejected", Rejected(problem=kind.already_exists)
-        elif state is None or getattr(state, "scope", context.scope.root) != context.scope.id:
+        if state is None:
+            if not kind.creates:
+                return "rejected", Rejected(problem=kind.not_found)
+        elif not kind.changes:
+            return "rejected", Rejected(problem=kind.already_exists)
+        elif getattr(state, "scope", context.scope.root) != context.scope.id:
             return "rejected", Rejected(problem=kind.not_found)
         try:
             decision = _ask(kind.decider, command, state, delivery)
@@ -325,6 +328,7 @@ def _kind(product: Product, command: type[Any]) -> _Kind:
     return _Kind(
         name=product.catalogue[wire_name(command)].name,
         creates=issubclass(command, decider.creating),
+        changes=issubclass(command, decider.deciding),
         decider=decider,
         entity=decider.entity,
         not_found=Problem(key=f"{module}.not-found"),

@@ -16,6 +16,7 @@ from osteon.context import Account, InvocationContext, Scope
 from osteon.domain import Ask, Asked, Module, Product, Reaction, Refusal, Saga
 from osteon.engine.batches import Batches, Committed
 from osteon.engine.processor import Processor
+from osteon.engine.sending import Sending
 from osteon.messages import Command, Event, Happened, Position, wire_name
 from osteon.model import (
     HOUSE,
@@ -23,14 +24,13 @@ from osteon.model import (
     Identifiers,
     Misdeclared,
     OsteonError,
-    Refused,
     ScopeId,
     TenantId,
     named,
     replace,
 )
 from osteon.ports.clock import Clock
-from osteon.ports.inbox import Delivery, Inbox, Replies, Reply
+from osteon.ports.inbox import Delivery, Reply
 from osteon.ports.journal import Draft, Journal
 from osteon.ports.scheduler import Scheduler
 
@@ -39,15 +39,13 @@ __all__ = ["ForbiddenTenant", "ReactionRunner", "service_account"]
 AnySaga = Saga[Any, Any, Any]
 
 _LIFETIME = timedelta(hours=24)
-_FAULTS = 6
-_GROWTH = 4
 
 
 class ForbiddenTenant(OsteonError):
     """Raised when a reaction outside the tenant `house` asks something of another tenant."""
 
 
-class _Sending(NamedTuple):
+class _Sent(NamedTuple):
     """A command on its way, and the count of those that its batch caused."""
 
     delivery: Delivery
@@ -62,8 +60,7 @@ class ReactionRunner:
         product: Product,
         processor: Processor,
         batches: Batches,
-        inbox: Inbox,
-        replies: Replies,
+        sending: Sending,
         clock: Clock,
         identifiers: Identifiers,
         scheduler: Scheduler,
@@ -74,8 +71,7 @@ class ReactionRunner:
         self._product = product
         self._processor = processor
         self._batches = batches
-        self._inbox = inbox
-        self._replies = replies
+        self._sending = sending
         self._clock = clock
         self._identifiers = identifiers
         self._scheduler = scheduler
@@ -90,7 +86,7 @@ class ReactionRunner:
             self._steps |= {saga.begun: (module, saga), saga.advanced: (module, saga)}
             for event in saga.events:
                 self._followed.setdefault(event, []).append((module, saga))
-        self._turns: dict[tuple[TenantId, str, str], deque[_Sending]] = {}
+        self._turns: dict[tuple[TenantId, str, str], deque[_Sent]] = {}
         self._running: deque[list[int]] = deque()
         self._place = 0
         self._recorded = 0
@@ -169,12 +165,12 @@ class ReactionRunner:
         delivery = self._delivery(module, saga.name, ask, happened, ordinal)
         running[1] += 1
         turn = (delivery.context.tenant, saga.name, about)
-        sending = _Sending(delivery, running)
+        sent = _Sent(delivery, running)
         waiting = self._turns.get(turn)
         if waiting is not None:
-            waiting.append(sending)
+            waiting.append(sent)
         else:
-            self._turns[turn] = deque([sending])
+            self._turns[turn] = deque([sent])
             self._scheduler.spawn(self._take_turns(turn), "saga")
 
     async def _take_turns(self, turn: tuple[TenantId, str, str]) -> None:
@@ -248,30 +244,11 @@ class ReactionRunner:
         await self._send(delivery, running)
 
     async def _send(self, delivery: Delivery, running: list[int]) -> Reply:
-        """Sends until there is a verdict that stands, with growing pauses; the last reply."""
-        faults = attempt = 0
-        while True:
-            reply = await self._ask(delivery)
-            faults += reply.verdict == "faulted"
-            if reply.verdict in ("accepted", "rejected"):
-                break
-            if faults == _FAULTS or (reply.problem is not None and reply.problem.key == "expired"):
-                self._log.error("a reaction gave up", command=wire_name(type(delivery.command)), key=delivery.key)
-                break
-            await self._clock.sleep(0.1 * 4 ** min(attempt, _GROWTH))
-            attempt += 1
+        """Sends until there is a verdict that stands; the place may then move past what caused it."""
+        reply = await self._sending.send(delivery)
         running[1] -= 1
         self._move(running[0])
         return reply
-
-    async def _ask(self, delivery: Delivery) -> Reply:
-        current = delivery.context.trace.current
-        reply = self._replies.expect(current)
-        try:
-            self._inbox.put(delivery)
-        except Refused as full:
-            self._replies.deliver(current, Reply.refused(current, full.problem))
-        return await reply
 
     def _move(self, batch: int) -> None:
         while self._running and not self._running[0][1]:

@@ -25,12 +25,13 @@ class MemoryJournal:
         self._tape = tape
         self._keyring = keyring
         self._heads: dict[_Chain, tuple[int, bytes]] = {}
-        for _, stored in self._records():
-            self._chain(stored)
 
     async def take_over(self, tenant: TenantId) -> Mapping[int, int]:
         self._keyring.create(tenant)
         self._tape.writers[tenant] = self
+        # From here on nobody else writes there.
+        for _, stored in self._records():
+            self._chain(stored)
         return {
             partition: sequence
             for (kind, of, partition), (sequence, _) in self._heads.items()
