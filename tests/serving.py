@@ -45,7 +45,7 @@ __all__ = [
 
 ROOT = Path(__file__).resolve().parent.parent
 UP = ("-m", "osteon.cli", "up")
-PRODUCT = "demo.main:product"
+PRODUCT = "tests.plain:product"
 
 
 class NotServing(Exception):
@@ -59,7 +59,14 @@ class NotServing(Exception):
 class Server:
     """A server process and its drain, on loopback."""
 
-    def __init__(self, data: Path, *options: str, program: Sequence[str] = UP, under: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *options: str,
+        program: Sequence[str] = UP,
+        under: Sequence[str] = (),
+        product: str = PRODUCT,
+    ) -> None:
         """Starts it and returns at once; `await_ready` waits until it serves.
 
         Args:
@@ -67,8 +74,9 @@ class Server:
             options: More options of `up`.
             program: What Python runs in place of the CLI, such as one with a planted fault.
             under: A command that runs it, such as `strace`.
+            product: What it serves.
         """
-        command = [*under, sys.executable, *program, PRODUCT, "--port", "0", "--json", "--data", str(data), *options]
+        command = [*under, sys.executable, *program, product, "--port", "0", "--json", "--data", str(data), *options]
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -313,10 +321,15 @@ class Client:
 
 @contextlib.contextmanager
 def running(
-    data: Path, *options: str, program: Sequence[str] = UP, under: Sequence[str] = (), within: float = 60.0
+    data: Path,
+    *options: str,
+    program: Sequence[str] = UP,
+    under: Sequence[str] = (),
+    product: str = PRODUCT,
+    within: float = 60.0,
 ) -> Generator[Server]:
     """A server that serves; nothing of it is left afterwards."""
-    server = Server(data, *options, program=program, under=under)
+    server = Server(data, *options, program=program, under=under, product=product)
     try:
         yield server.await_ready(within)
     finally:

@@ -1,6 +1,8 @@
 """Projects: what the demo product manages."""
 
 from demo.projects.listing import GetProject, ListProjects, listing
+from demo.projects.name import project_name
+from demo.projects.naming import naming
 from demo.projects.project import (
     ArchiveProject,
     CreateProject,
@@ -14,13 +16,14 @@ from demo.projects.project import (
     RestoreProject,
     project,
 )
+from demo.projects.reminder import reminder
 from osteon.domain import CONTRIBUTOR, READER, Module
 
 __all__ = ["projects"]
 
 projects = Module(
     "projects",
-    parts=[project, listing],
+    parts=[project, project_name, listing, naming, reminder],
     exports=[ProjectCreated, ProjectRenamed, ProjectArchived, ProjectRestored, ProjectMoved],
     grants={
         READER: [GetProject, ListProjects],

@@ -17,12 +17,13 @@ __all__ = ["GetProject", "ListProjects", "ProjectRow", "listing"]
 
 
 class ProjectRow(Row):
-    """A project in a list."""
+    """A project in a list; `reason` tells why it was archived when nobody wanted that."""
 
     project: ProjectId
     scope: ScopeId
     name: str
     archived: bool = False
+    reason: str | None = None
 
 
 class GetProject(Find[ProjectRow]):
@@ -49,9 +50,9 @@ def evolve(event: ProjectRenamed | ProjectArchived | ProjectRestored | ProjectMo
         case ProjectRenamed():
             return replace(row, name=event.name)
         case ProjectArchived():
-            return replace(row, archived=True)
+            return replace(row, archived=True, reason=event.reason)
         case ProjectRestored():
-            return replace(row, archived=False)
+            return replace(row, archived=False, reason=None)
         case ProjectMoved():
             return replace(row, scope=event.scope)
 

@@ -1,5 +1,6 @@
 """A project: created in a scope, renamed, archived and restored, moved to another scope."""
 
+from datetime import datetime
 from typing import Annotated, NewType
 
 import msgspec
@@ -12,14 +13,17 @@ from osteon.model import Identifier, ScopeId, Value, replace
 __all__ = [
     "ArchiveProject",
     "CreateProject",
+    "GiveUpProject",
     "MoveProject",
     "Project",
     "ProjectArchived",
     "ProjectCreated",
     "ProjectId",
     "ProjectMoved",
+    "ProjectNeglected",
     "ProjectRenamed",
     "ProjectRestored",
+    "RemindOfProject",
     "RenameProject",
     "RestoreProject",
     "project",
@@ -55,6 +59,20 @@ class RestoreProject(Command[None]):
     project: ProjectId
 
 
+class GiveUpProject(Command[None], internal=True):
+    """Put a project away because it cannot have its name."""
+
+    project: ProjectId
+    reason: str
+
+
+class RemindOfProject(Command[None], internal=True):
+    """Say that nothing was done with a project for long."""
+
+    project: ProjectId
+    since: datetime
+
+
 class MoveProject(Command[None], also_in="destination"):
     """Move a project to another scope."""
 
@@ -79,9 +97,10 @@ class ProjectRenamed(Event):
 
 
 class ProjectArchived(Event):
-    """A project is put away."""
+    """A project is put away; `reason` is the key of a problem when nobody wanted that."""
 
     project: ProjectId
+    reason: str | None = None
 
 
 class ProjectRestored(Event):
@@ -96,6 +115,13 @@ class ProjectMoved(Event):
     project: ProjectId
     scope: ScopeId
     previous: ScopeId
+
+
+class ProjectNeglected(Event):
+    """Nothing was done with a project for long."""
+
+    project: ProjectId
+    since: datetime
 
 
 class Project(Value):
@@ -114,20 +140,22 @@ def create(command: CreateProject, context: InvocationContext) -> Decision:
 
 
 def decide(
-    command: RenameProject | ArchiveProject | RestoreProject | MoveProject, project: Project, context: InvocationContext
+    command: RenameProject | ArchiveProject | RestoreProject | GiveUpProject | MoveProject | RemindOfProject,
+    project: Project,
+    context: InvocationContext,
 ) -> Decision:
-    """What is archived stays as it is until it is restored; asking for what is so already changes nothing."""
+    """What is archived cannot be renamed or moved until it is restored; asking for what is so already changes nothing."""
+    if project.archived:
+        return _decide_archived(command, project)
     match command:
-        case RestoreProject() if project.archived:
-            return accept(ProjectRestored(project=project.project))
         case RestoreProject():
-            return accept()
-        case ArchiveProject() if project.archived:
             return accept()
         case ArchiveProject():
             return accept(ProjectArchived(project=project.project))
-        case RenameProject() | MoveProject() if project.archived:
-            return reject("projects.archived")
+        case GiveUpProject(reason=reason):
+            return accept(ProjectArchived(project=project.project, reason=reason))
+        case RemindOfProject(since=since):
+            return accept(ProjectNeglected(project=project.project, since=since))
         case RenameProject(name=name) if name == project.name:
             return accept()
         case RenameProject(name=name):
@@ -138,12 +166,24 @@ def decide(
             return accept(ProjectMoved(project=project.project, scope=destination, previous=project.scope))
 
 
+def _decide_archived(command: Command[None], project: Project) -> Decision:
+    match command:
+        case RestoreProject():
+            return accept(ProjectRestored(project=project.project))
+        case RenameProject() | MoveProject():
+            return reject("projects.archived")
+        case _:
+            return accept()
+
+
 def begin(event: ProjectCreated) -> Project:
     """A project as it starts."""
     return Project(project=event.project, scope=event.scope, name=event.name)
 
 
-def evolve(event: ProjectRenamed | ProjectArchived | ProjectRestored | ProjectMoved, project: Project) -> Project:
+def evolve(
+    event: ProjectRenamed | ProjectArchived | ProjectRestored | ProjectMoved | ProjectNeglected, project: Project
+) -> Project:
     """A project after one more event."""
     match event:
         case ProjectRenamed():
@@ -154,6 +194,8 @@ def evolve(event: ProjectRenamed | ProjectArchived | ProjectRestored | ProjectMo
             return replace(project, archived=False)
         case ProjectMoved():
             return replace(project, scope=event.scope)
+        case ProjectNeglected():
+            return project
 
 
 project = Decider("project", create=create, decide=decide, begin=begin, evolve=evolve)

@@ -133,7 +133,12 @@ class SmallPlatform:
             case "create-project":
                 if body["project"] in self._projects:
                     raise Refusal(409, "projects.already-exists")
-                self._projects[body["project"]] = {**body, "scope": call.get("scope"), "archived": False}
+                self._projects[body["project"]] = {
+                    **body,
+                    "scope": call.get("scope"),
+                    "archived": False,
+                    "reason": None,
+                }
                 self._history[body["project"]] = [call["type"]]
             case _:
                 self._change(call, self._projects.get(body["project"]))

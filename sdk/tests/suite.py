@@ -51,7 +51,7 @@ async def shows_a_created_project_at_once(client: Client, person: Person) -> Non
     """Read your own writes: get and list."""
     home = await _at_home(client, person)
     project, name = await _create(home)
-    row = {"project": project, "scope": person.home, "name": name, "archived": False}
+    row = {"project": project, "scope": person.home, "name": name, "archived": False, "reason": None}
     assert (await home.query("get-project", project=project)).answer == row
     assert await _listed(home, name=name) == [row]
 

@@ -264,6 +264,6 @@ def test_offers_exactly_what_it_lists() -> None:
         *("Transport", "call", "connect", "new_id"),
         *("OsteonError", "OsteonProblem", "Unintelligible", "Unreachable"),
         *("Invalid", "Limited", "NotAuthenticated", "NotFound", "NotPermitted", "NotRun", "Rejected"),
-        *("Unavailable", "Unexpected"),
+        *("Settling", "Unavailable", "Unexpected", "Unsettled"),
     }
     assert all(hasattr(osteon_sdk, name) for name in osteon_sdk.__all__)

@@ -15,6 +15,8 @@ from tests.serving import ROOT, Server, environment
 PYTHON = [sys.executable, "-m", "osteon.cli"]
 COMMANDS = [["journal", "show"], ["journal", "follow"], ["journal", "verify"], ["views", "status"], ["tenants"]]
 
+LIFE = [["backup"], ["backup", "verify"], ["restore"], ["export"], ["upgrade"]]
+
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_says_that_there_is_no_such_folder(command: list[str], osteon: Osteon, tmp_path: Path) -> None:
@@ -89,13 +91,13 @@ def test_stops_quietly_when_nobody_reads_on(left: Left) -> None:
 
 
 def test_says_that_a_port_is_taken(serving: Server, tmp_path: Path) -> None:
-    up = ["up", "demo.main:product", "--data", str(tmp_path / "data"), "--port", str(serving.port)]
+    up = ["up", "tests.plain:product", "--data", str(tmp_path / "data"), "--port", str(serving.port)]
     ran = subprocess.run([*PYTHON, *up], cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
     assert ran.returncode == 1
     assert "A port is taken already" in ran.stderr
 
 
-@pytest.mark.parametrize("command", [[], *COMMANDS, ["up"]], ids=" ".join)
+@pytest.mark.parametrize("command", [[], *COMMANDS, ["up"], *LIFE], ids=" ".join)
 def test_helps_with_examples(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command, "--help"])

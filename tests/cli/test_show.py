@@ -84,7 +84,7 @@ def test_masks_as_a_whole_what_no_product_explains(
     assert ran.lines[0]["command"]["body"] == ran.lines[0]["events"][0]["body"] == "masked"
     assert "--product" in ran.complained
     named = osteon(
-        "journal", "show", "--json", "--entity", left.project, "--product", "demo.main:product", "--data", data
+        "journal", "show", "--json", "--entity", left.project, "--product", "tests.plain:product", "--data", data
     )
     assert named.lines[0]["command"]["body"]["name"] == "Bone"
 

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from tests.serving import environment
 
-__all__ = ["DEMO_ADDRESS", "DOCS", "ROOT", "Block", "blocks", "every_page", "headings", "links", "run_shell"]
+__all__ = ["DEMO", "DEMO_ADDRESS", "DOCS", "ROOT", "Block", "blocks", "every_page", "headings", "links", "run_shell"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"
 
+DEMO = "demo.main:product"
 DEMO_ADDRESS = "localhost:8000"
 """Where the pages say that the demo serves; a test has a port of its own."""
 

@@ -62,7 +62,7 @@ def test_answers_the_commands_on_the_page(checkout: Path, data: Path) -> None:
     # The demo of the folder in which Python begins comes before that of the sources.
     inside = ("sh", "-c", 'cd "$0" && exec "$@"', str(checkout))
     # The folder is that of the demo without milestones.
-    with running(data, under=inside) as server:
+    with running(data, under=inside, product="demo.main:product") as server:
         said = [json.loads(line) for line in run_shell(session, checkout, server.port)]
     early, later, listed, changes, seen, refused = said
     assert (early["status"], early["key"]) == (409, "milestones.not-later")

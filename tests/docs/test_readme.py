@@ -27,7 +27,7 @@ def test_runs_the_python_example_of_the_front_page(serving: Server) -> None:
         exec(compile(source, README.name, "exec"), {"__name__": "__main__"})  # noqa: S102 - our own page
     replayed, names, events = said.getvalue().splitlines()
     assert (replayed, events) == ("True True", "['project-created']")
-    assert "Bridge" in names
+    assert "Tunnel" in names
 
 
 def test_keeps_the_front_page_short() -> None:

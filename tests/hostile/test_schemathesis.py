@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 import osteon
-from demo.main import product
 from osteon.gateway.openapi import openapi
 from tests.hostile.people import ROLES, Asker, Place, Things
+from tests.plain import product
 from tests.serving import Server
 
 CONTRACT = openapi(product, osteon.__version__)

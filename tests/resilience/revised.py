@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from threading import Event
 
-from demo.projects import projects
 from demo.projects.project import (
     ArchiveProject,
     CreateProject,
@@ -26,6 +25,7 @@ from osteon.cli import main
 from osteon.domain import CONTRIBUTOR, READER, Browse, Find, Module, Product, Row, View
 from osteon.model import ScopeId, replace
 from osteon.modules import PLATFORM
+from tests.plain import projects
 from tests.serving import UP
 
 __all__ = ["BREAKING", "WAITING", "breaking", "killing", "program", "waiting", "with_column", "with_view"]

@@ -2,11 +2,11 @@
 
 import pytest
 
-from demo.main import product
 from demo.world import world
 from osteon.app.inprocess import in_process, transport
 from osteon_sdk import Client
 from sdk.tests.suite import CASES, Case
+from tests.plain import product
 from tests.sdk.people import karim
 
 pytestmark = pytest.mark.anyio

@@ -1,7 +1,7 @@
 """The Python client of Osteon: commands, queries and sessions over any transport."""
 
 from osteon_sdk.client import Client
-from osteon_sdk.contract import Call, Reply, Request, Response, Transport, call, new_id
+from osteon_sdk.contract import Call, Reply, Request, Response, Settling, Transport, call, new_id
 from osteon_sdk.http import HttpTransport, connect
 from osteon_sdk.patience import Patience
 from osteon_sdk.problems import (
@@ -19,6 +19,7 @@ from osteon_sdk.problems import (
     Unexpected,
     Unintelligible,
     Unreachable,
+    Unsettled,
 )
 from osteon_sdk.session import Tokens
 
@@ -40,12 +41,14 @@ __all__ = [
     "Reply",
     "Request",
     "Response",
+    "Settling",
     "Tokens",
     "Transport",
     "Unavailable",
     "Unexpected",
     "Unintelligible",
     "Unreachable",
+    "Unsettled",
     "call",
     "connect",
     "new_id",

@@ -7,10 +7,18 @@ from typing import Any, Self, overload
 
 from msgspec import Struct, structs
 
-from osteon_sdk.contract import Call, Reply, Request, Response, Transport, call, new_id, positions
+from osteon_sdk.contract import Call, Reply, Request, Response, Settling, Transport, call, new_id, positions
 from osteon_sdk.memory import Memory, Owed
 from osteon_sdk.patience import Patience
-from osteon_sdk.problems import NotAuthenticated, OsteonProblem, Problem, Unreachable, problem_error
+from osteon_sdk.problems import (
+    NotAuthenticated,
+    NotFound,
+    OsteonProblem,
+    Problem,
+    Unreachable,
+    Unsettled,
+    problem_error,
+)
 from osteon_sdk.session import Session, Tokens
 from osteon_sdk.wire import read_items, read_reply, request, write
 
@@ -36,7 +44,7 @@ class Client:
     to the client, and `using` gives the same client on other terms. So no field can collide with an option.
 
         client = connect("http://acme.localhost:8000")
-        await client.log_in("ada@acme.example", "…")
+        await client.log_in("alice@acme.example", "…")
         europe = client.using(scope=eu)
         await europe.command("create-project", project=new_id(), name="Bridge")
         page = await europe.query("list-projects", limit=20)
@@ -53,7 +61,8 @@ class Client:
             patience: How long to go on trying.
         """
         self._transport = transport
-        self._session = Session(transport, patience or Patience())
+        self._patience = patience or Patience()
+        self._session = Session(transport, self._patience)
         self._memory = Memory()
         self._terms = Terms()
 
@@ -174,6 +183,33 @@ class Client:
         if self._remembers(made):
             self._memory.settle(owed)
         return reply
+
+    async def settled(self, reply: Reply) -> None:
+        """Waits until the sagas that hear of what a command did have nothing pending any more.
+
+        Args:
+            reply: The command's.
+
+        Raises:
+            Unsettled: It takes longer than the client's patience.
+            OsteonProblem: Where a saga stands is not for this client to see.
+        """
+        patience = self._patience
+        until, rest = patience.now() + patience.deadline, patience.first / 10
+        for settling in reply.settles:
+            while not await self._is_settled(settling):
+                if patience.now() > until:
+                    raise Unsettled(settling.saga, settling.about)
+                await patience.rest(rest)
+                rest = min(2 * rest, patience.longest)
+
+    async def _is_settled(self, settling: Settling) -> bool:
+        try:
+            row = (await self.query(f"get-{settling.saga.replace('_', '-')}", **{settling.saga: settling.about})).answer
+        except NotFound:
+            # It has not begun yet.
+            return False
+        return bool(row["settled"] and row["heard"] >= settling.event)
 
     async def browse(self, type: str, /, **fields: Any) -> AsyncIterator[Any]:
         """The rows of a list, page after page.

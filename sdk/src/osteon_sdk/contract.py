@@ -100,6 +100,17 @@ class Call(Struct, frozen=True, kw_only=True):
         )
 
 
+class Settling(Struct, frozen=True, kw_only=True):
+    """A saga that hears of what a command did."""
+
+    saga: str
+    """Its name in snake_case: where it stands is asked with `get-<saga>`."""
+    about: str
+    """The identifier of what it is about, and its own."""
+    event: str
+    """The identifier of what it hears of."""
+
+
 class Reply(Struct, frozen=True, kw_only=True):
     """The answer to an accepted command, or to a query."""
 
@@ -113,6 +124,8 @@ class Reply(Struct, frozen=True, kw_only=True):
     """Whether the command had been accepted before, under the same key."""
     idempotency_key: str | None = None
     """The key of a command; a query has none."""
+    settles: tuple[Settling, ...] = ()
+    """The sagas that go on with what the command did; `Client.settled` waits for them."""
 
 
 def call(type: str, /, **fields: Any) -> Call:

@@ -34,6 +34,7 @@ __all__ = [
     "Unexpected",
     "Unintelligible",
     "Unreachable",
+    "Unsettled",
     "problem_error",
 ]
 
@@ -117,6 +118,16 @@ class Unexpected(OsteonProblem):
 
 class Unavailable(OsteonProblem):
     """Raised when the platform cannot serve this for longer than the client waits."""
+
+
+class Unsettled(OsteonError):
+    """Raised when a saga takes longer to settle something than its client has patience."""
+
+    def __init__(self, saga: str, about: str) -> None:
+        """Tells which saga, and about what."""
+        super().__init__(f"The saga '{saga}' about '{about}' is not settled yet; ask again later.")
+        self.saga = saga
+        self.about = about
 
 
 class Unreachable(OsteonError):

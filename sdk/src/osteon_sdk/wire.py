@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 from ulid import ULID
 
-from osteon_sdk.contract import Call, Reply, Request, Response
+from osteon_sdk.contract import Call, Reply, Request, Response, Settling
 from osteon_sdk.problems import OsteonProblem, Problem, Unintelligible, problem_error
 
 __all__ = ["from_wire", "is_transient", "read_items", "read_reply", "request", "to_wire", "write"]
@@ -33,6 +33,7 @@ class Answered(msgspec.Struct, frozen=True):
     answer: Any = None
     position: str = ""
     replayed: bool = False
+    settles: tuple[Settling, ...] = ()
 
 
 class Items(msgspec.Struct, frozen=True):
@@ -138,6 +139,7 @@ def _reply(answered: Answered, replayed: bool, key: str | None) -> Reply:
         position=answered.position,
         replayed=replayed,
         idempotency_key=key,
+        settles=answered.settles,
     )
 
 

@@ -19,7 +19,7 @@ from osteon.domain.reaction import Ask
 from osteon.domain.signatures import parameter_types
 from osteon.domain.view import Find, Index, Row, View
 from osteon.messages import Command, Event, wire_name
-from osteon.model import Identifier, Misdeclared, Problem, ScopeId, TenantId, Value, decoder, record_json
+from osteon.model import Identifier, MessageId, Misdeclared, Problem, ScopeId, TenantId, Value, decoder, record_json
 
 __all__ = ["Advanced", "Asked", "Dues", "Refusal", "Saga", "Step", "Woken"]
 
@@ -68,11 +68,16 @@ class Advanced(Event):
     """What every event of a saga has beside its identifier and its state.
 
     Attributes:
+        within: The scope in which it can be seen: that of its state, or the root.
+        within: The scope in which it can be seen: that of its state, or the root.
+        heard: The greatest identifier of an event that the saga was told of.
         asks: What is asked now.
         due: When the saga is to be woken; None for never.
         settled: Whether nothing is pending.
     """
 
+    within: ScopeId
+    heard: MessageId
     asks: tuple[Asked, ...] = ()
     due: datetime | None = None
     settled: bool = False
@@ -119,7 +124,7 @@ class Saga(Generic[Begun, Followed, S]):
         title = "".join(word.capitalize() for word in name.split("_"))
         state: Any = get_args(get_type_hints(begin)["return"])[0]
         words = name.replace("_", " ")
-        happened = {name: Identifier, "type": str, "body": msgspec.Raw}
+        happened = {name: Identifier, "event": MessageId | None, "type": str, "body": msgspec.Raw}
         kept = {name: Identifier, "state": state}
         self.begins = _made(f"Begin{title}", Command[None], happened, f"Begin the saga {words}.", internal=True)
         self.advances = _made(f"Advance{title}", Command[None], happened, f"Carry on the saga {words}.", internal=True)
@@ -133,10 +138,15 @@ class Saga(Generic[Begun, Followed, S]):
         """Every event of others that it follows."""
         return (*self.beginning, *self.following)
 
-    def told(self, identifier: str, event: Event) -> Command[Any]:
-        """The command that tells the saga with that identifier of an event."""
+    def told(self, identifier: str, event: Event, of: MessageId | None = None) -> Command[Any]:
+        """The command that tells the saga with that identifier of an event; `of` is the event's identifier, if it has one."""
         kind = self.begins if isinstance(event, self.beginning) else self.advances
-        fields = {self.name: identifier, "type": wire_name(type(event)), "body": msgspec.Raw(record_json(event))}
+        fields = {
+            self.name: identifier,
+            "event": of,
+            "type": wire_name(type(event)),
+            "body": msgspec.Raw(record_json(event)),
+        }
         return cast("Command[Any]", kind(**fields))
 
     def hears(self, event: Event) -> bool:
@@ -156,10 +166,11 @@ class Saga(Generic[Begun, Followed, S]):
 
     def _decider(self) -> Decider[Any, Any, Any, Any, Any]:
         def create(command: Any, context: InvocationContext) -> Decision:
-            return accept(self._event(self.begun, command, self._begin(self._read(command), context)))
+            return accept(self._event(self.begun, command, self._begin(self._read(command), context), context, ""))
 
         def decide(command: Any, last: Any, context: InvocationContext) -> Decision:
-            return accept(self._event(self.advanced, command, self._proceed(self._read(command), last.state, context)))
+            step = self._proceed(self._read(command), last.state, context)
+            return accept(self._event(self.advanced, command, step, context, last.heard))
 
         def begin(event: Any) -> Any:
             return event
@@ -174,12 +185,13 @@ class Saga(Generic[Begun, Followed, S]):
         return Decider(self.name, create=create, decide=decide, begin=begin, evolve=evolve)
 
     def _view(self, title: str, words: str) -> View[Any, Any, Any]:
-        columns = {self.name: Identifier, "settled": bool, "due": datetime | None}
+        columns = {self.name: Identifier, "scope": ScopeId, "settled": bool, "heard": MessageId, "due": datetime | None}
         row = _made(f"{title}Row", Row, columns, f"Where the saga {words} stands.")
         query = _made(f"Get{title}", Find[row], {self.name: Identifier}, f"Where the saga {words} stands.")  # type: ignore[valid-type]
 
         def begin(event: Any) -> Any:
-            return row(**{self.name: getattr(event, self.name), "settled": event.settled, "due": event.due})
+            names = {self.name: getattr(event, self.name)}
+            return row(**names, scope=event.within, settled=event.settled, heard=event.heard, due=event.due)
 
         def evolve(event: Any, before: Any) -> Any:
             return begin(event)
@@ -191,10 +203,17 @@ class Saga(Generic[Begun, Followed, S]):
     def _read(self, command: Any) -> Any:
         return self._decoders[command.type](command.body)
 
-    def _event(self, kind: type[Any], command: Any, step: Step[S]) -> Any:
+    def _event(self, kind: type[Any], command: Any, step: Step[S], context: InvocationContext, heard: str) -> Any:
         asks = tuple(_recorded(ask) for ask in step.asks)
-        fields = {self.name: getattr(command, self.name), "state": step.state, "asks": asks, "settled": step.settled}
-        return kind(**fields, due=self._due(step.state))
+        names = {self.name: getattr(command, self.name)}
+        told = {
+            "within": getattr(step.state, "scope", context.scope.root),
+            "heard": max(heard, command.event or ""),
+            "asks": asks,
+            "due": self._due(step.state),
+            "settled": step.settled,
+        }
+        return kind(**names, **told, state=step.state)
 
 
 class Dues(Index[Any]):

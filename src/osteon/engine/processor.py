@@ -105,9 +105,12 @@ class Processor:
         return memory.drained_entries
 
     def committed(self, draft: Draft) -> Committed:
-        """A recorded entry, read again."""
+        """A recorded entry, read again; an event of a type that is not in the product any more is None."""
         entry = _ENTRY.decode(draft.body)
-        events = (self._product.catalogue[event.type].decoder.decode(event.body) for event in entry.events)
+        events = [
+            None if (message := self._product.catalogue.get(event.type)) is None else message.decoder.decode(event.body)
+            for event in entry.events
+        ]
         return Committed(draft.tenant, entry, tuple(events))
 
     async def open_tenant(self, tenant: TenantId) -> TenantMemory:

@@ -161,7 +161,7 @@ class ReactionRunner:
         ordinal: str = "step",
     ) -> None:
         """Tells a saga of an event, once it has heard of those before."""
-        ask = Ask(command=saga.told(about, event), scope=happened.entry.context.scope.root)
+        ask = Ask(command=saga.told(about, event, happened.event.id), scope=happened.entry.context.scope.root)
         delivery = self._delivery(module, saga.name, ask, happened, ordinal)
         running[1] += 1
         turn = (delivery.context.tenant, saga.name, about)

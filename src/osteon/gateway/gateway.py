@@ -16,7 +16,7 @@ from osteon.gateway.limits import Buckets, Rate
 from osteon.gateway.operations import Item, Operation, Outcome, action_of, key_of, operations_of
 from osteon.gateway.problems import problem_body, problem_response, status_of
 from osteon.gateway.strict import Derived, check_json, read_message, refuse_invalid
-from osteon.messages import Command, Message, Query
+from osteon.messages import Command, Message, MessageType, Query, wire_name
 from osteon.model import InvocationId, Problem, Refused, answer_json, record_json
 from osteon.ports.agents import Agents
 from osteon.ports.inbox import Delivery, Reply
@@ -78,6 +78,11 @@ class Gateway:
         self._accounts = Buckets(rates.account)
         self._tenants = Buckets(rates.tenant)
         self._operations = operations_of(engine.product, clock.monotonic)
+        self._sagas: dict[str, list[tuple[MessageType, str, str]]] = {}
+        for _, saga in engine.product.all_sagas:
+            for event in saga.events:
+                message = self._catalogue[wire_name(event)]
+                self._sagas.setdefault(message.name, []).append((message, saga.name, saga.about))
         self._mac_keys: dict[str, Any] = {}
         self._log = structlog.get_logger("osteon.gateway")
         self.refused: dict[str, int] = {}
@@ -283,8 +288,18 @@ class Gateway:
             body = problem_body(problem, reply.invocation)
             return Outcome(status_of(problem), body, reply.replayed, problem)
         answer = self._present(reply, context, key)
-        tail = f',"invocation":"{reply.invocation}","position":"{reply.position}"}}'.encode()
+        settles = self._settles(reply) if self._sagas else ""
+        tail = f',"invocation":"{reply.invocation}","position":"{reply.position}"{settles}}}'.encode()
         return Outcome(200, b'{"verdict":"accepted","answer":' + answer + tail, reply.replayed)
+
+    def _settles(self, reply: Reply) -> str:
+        """The sagas that hear of what happened, as the rest of the reply's JSON: they settle it by and by."""
+        found = [
+            {"saga": name, "about": getattr(message.decoder.decode(event.body), about), "event": event.id}
+            for event in reply.events
+            for message, name, about in self._sagas.get(event.type, ())
+        ]
+        return f',"settles":{msgspec.json.encode(found).decode()}' if found else ""
 
     def _present(self, reply: Reply, context: InvocationContext, key: str) -> bytes:
         """The answer: the recorded one, or what a module makes of the recorded event."""

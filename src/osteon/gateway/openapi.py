@@ -121,7 +121,7 @@ def _answered(message: MessageType, definitions: Definitions) -> JsonSchema:
     if message.kind == "query":
         return {"description": "Answered.", **_content(_whole(fields))}
     replayed = {"Idempotency-Replayed": {"$ref": "#/components/headers/IdempotencyReplayed"}}
-    accepted = _whole({"verdict": {"const": "accepted"}, **fields})
+    accepted = _whole({"verdict": {"const": "accepted"}, **fields, "settles": _settles()}, optional=("settles",))
     return {"description": "Accepted, and durable.", "headers": replayed, **_content(accepted)}
 
 
@@ -179,9 +179,9 @@ def _own_schemas() -> JsonSchema:
         "body": {"description": "The fields, as in the single request's body.", "default": {}},
     }
     whether = {"status": {"type": "integer"}, "replayed": {"type": "boolean"}}
-    done = {**whether, "verdict": {"const": "accepted"}, "answer": {}, **_traced()}
+    done = {**whether, "verdict": {"const": "accepted"}, "answer": {}, **_traced(), "settles": _settles()}
     results = [
-        {**_whole(done, optional=("verdict",)), "title": "Done"},
+        {**_whole(done, optional=("verdict", "settles")), "title": "Done"},
         {**_whole({**whether, **problem}), "title": "Refused"},
     ]
     return {
@@ -258,6 +258,13 @@ def _told(module: Any) -> JsonSchema:
 def _traced() -> JsonSchema:
     position = {"type": "string", "description": "Opaque; for `Osteon-After`."}
     return {"invocation": {"$ref": _SCHEMAS + "InvocationId"}, "position": position}
+
+
+def _settles() -> JsonSchema:
+    text = {"type": "string"}
+    saga = _whole({"saga": text, "about": text, "event": text})
+    told = "The sagas that go on with what happened. Each is settled once `get-<saga>` has `heard` of the event and says so."
+    return {"type": "array", "items": saga, "description": told}
 
 
 def _body(schema: JsonSchema, *, required: bool) -> JsonSchema:

@@ -94,6 +94,8 @@ class Definitions:
             return {"type": "string", "format": "date-time"}
         if isinstance(kind, NewType):
             return self._new_type(kind, given)
+        if kind is msgspec.Raw:
+            return {"description": "Any JSON: a message that is told apart by its type."}
         origin = get_origin(kind)
         if origin is None and kind not in _PLAIN and not _is_container(kind):
             return self._named(kind, given)
@@ -167,7 +169,7 @@ class Definitions:
         for field in msgspec.structs.fields(struct):
             schema = self.schema(_substituted(hints[field.name], arguments), given=given)
             if given and field.default is not msgspec.NODEFAULT:
-                schema = {**schema, "default": msgspec.to_builtins(field.default)}
+                schema = {**schema, "default": msgspec.json.decode(msgspec.json.encode(field.default))}
             properties[field.encode_name] = schema
             if field.required or not given:
                 required.append(field.encode_name)
