@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from osteon.adapters.memory.clock import MemoryClock
 from osteon.app.inprocess import InProcess, Storage, in_process
-from osteon.messages import Entry
+from osteon.context import InvocationContext
+from osteon.domain import Step
+from osteon.messages import Entry, Event
 from osteon.model import Identifier, decoder
 from tests.engine.sending import HeldUp, Sender, entries, until
 from tests.engine.visiting import (
@@ -18,8 +20,10 @@ from tests.engine.visiting import (
     DismissPatient,
     PatientId,
     ReceivePatient,
+    VisitState,
     a_patient,
     product,
+    visit,
 )
 
 pytestmark = pytest.mark.anyio
@@ -83,6 +87,22 @@ async def test_sleeps_once_nothing_is_due_any_more() -> None:
         await passing(installation, clock, HOUR + 1)
         assert happened(installation.storage, ROOM)[-1] == ("room-entered", BOB)
         assert installation.engine.timers.waiting == 0
+
+
+async def test_a_step_that_fails_spares_the_other_sagas(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with in_process(product) as installation:
+        monkeypatch.setattr(visit, "_begin", stumble)
+        await Sender(installation.engine).ask(ReceivePatient(patient=ANN))
+        await until(lambda: len(visits(installation.storage, ANN)) > 0)
+        monkeypatch.undo()
+        await received(installation, BOB)
+        assert {entry.verdict for entry in visits(installation.storage, ANN)} >= {"faulted"}
+        assert happened(installation.storage, ROOM)[0] in [("room-entered", BOB), ("room-entered", ANN)]
+
+
+def stumble(event: Event, context: InvocationContext) -> Step[VisitState]:
+    """A step that fails."""
+    raise ArithmeticError("more patients than chairs")
 
 
 @settings(max_examples=25, deadline=None)

@@ -4,10 +4,11 @@ from osteon.engine.batches import Limits
 from osteon.engine.declared import DeclaredViews, tables
 from osteon.engine.edge import InvocationEdge, identifier_from
 from osteon.engine.engine import Engine, Ports
+from osteon.engine.folding import FoldFailed
 from osteon.engine.indexes import Directory
 from osteon.engine.partition import PARTITIONS, partition_of
 from osteon.engine.place import Place, read_places
-from osteon.engine.projection import FoldFailed, Projection, Renewed
+from osteon.engine.projection import Projection
 from osteon.engine.reactions import service_account
 
 __all__ = [
@@ -21,7 +22,6 @@ __all__ = [
     "Place",
     "Ports",
     "Projection",
-    "Renewed",
     "identifier_from",
     "partition_of",
     "read_places",

@@ -22,9 +22,10 @@ NAME = "views"
 
 
 class DeclaredViews:
-    """Remembers, in a file of the data folder, for which views every tenant's rows were made.
+    """Remembers, in a file of the data folder, for which views every tenant's rows were made, and that all of them follow.
 
-    So a start looks into the tenants' files only when something has changed. What is forgotten costs a look, no more.
+    So a start looks into the tenants' files only when something has changed, or something is behind. What is forgotten
+    costs a look, no more.
     """
 
     def __init__(self, disk: Disk, declared: Sequence[Table]) -> None:
@@ -42,7 +43,7 @@ class DeclaredViews:
             return file.read(0, file.size()) == self._fingerprint
 
     def remember(self) -> None:
-        """The rows of every tenant are made for the views of now, and on the platter."""
+        """The rows of every tenant are made for the views of now, follow the journal, and are on the platter."""
         unfinished = f"{NAME}.new"
         with contextlib.suppress(FileNotFoundError):
             self._disk.remove(unfinished)
@@ -53,7 +54,7 @@ class DeclaredViews:
         self._disk.sync_folder("")
 
     def forget(self) -> None:
-        """Rows are about to change, durably before any does: whoever starts next must look, whichever views it has."""
+        """Views are about to fall behind, durably before any does: whoever starts next must look, whichever views it has."""
         with contextlib.suppress(FileNotFoundError):
             self._disk.remove(NAME)
         self._disk.sync_folder("")
@@ -76,14 +77,16 @@ def _table(view: AnyView) -> Table:
         tuple(columns),
         indexed=tuple(column for column in columns if column in indexed),
         searched=tuple(column for column in columns if column in searched),
-        content=_content(view),
+        row=_spelled(view.row),
+        folded=_folded(view),
     )
 
 
-def _content(view: AnyView) -> str:
-    """What a row holds and which events make it, as a text that is another when either is."""
+def _folded(view: AnyView) -> str:
+    """Which events make a row, and by which code, as a text that is another when either is."""
     beginning, evolving = (sorted(map(wire_name, events)) for events in (view.beginning, view.evolving))
-    return f"{_spelled(view.row)}, begun by {', '.join(beginning)}, changed by {', '.join(evolving)}"
+    revision = f", revision {view.revision}" if view.revision != 1 else ""
+    return f"begun by {', '.join(beginning)}, changed by {', '.join(evolving)}{revision}"
 
 
 def _spelled(kind: Any, within: tuple[Any, ...] = ()) -> str:

@@ -1,5 +1,6 @@
 """The engine: all that runs a product over its ports, as one thing to start and to hold on to."""
 
+import contextlib
 from typing import NamedTuple
 
 from osteon.domain import Product
@@ -130,7 +131,9 @@ class Engine:
         """Wakes sagas, once a second; also those of tenants that nobody asks anything of."""
         while True:
             for entry in self.indexes.tenants.all():
-                await self.open(entry.tenant)
+                # A tenant whose views are late is looked at again in a second.
+                with contextlib.suppress(Refused):
+                    await self.open(entry.tenant)
             self.timers.wake()
             await self.ports.clock.sleep(1.0)
 

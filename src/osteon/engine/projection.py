@@ -1,87 +1,102 @@
-"""Projection: from recorded batches to history, views and access log. What the drain does, wherever it runs."""
+"""Projection: from recorded batches to history, views and access log. What the drain does, wherever it runs.
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+A view follows the journal: its rows are filed in one transaction with the entries. One that does not follow is behind: it
+stopped at an entry that it cannot fold, or its declaration changed and its rows are made again beside the old ones. Those
+are brought further step by step, from the entries that are filed, between the batches; with the last entry they follow again.
+"""
+
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TypeVar
 
-import msgspec
-
-from osteon.domain import Product, View
-from osteon.messages import ACCESS, ENTRY, MessageType, Record, Verdict
-from osteon.model import (
-    AccountId,
-    Identifier,
-    InvocationId,
-    OsteonError,
-    ScopeId,
-    TenantId,
-    Value,
-    decoder,
-    milliseconds,
-    plain,
-    record_json,
+from osteon.domain import Product
+from osteon.engine.folding import (
+    Folded,
+    FollowedEvents,
+    GetRow,
+    Recording,
+    Rows,
+    Scoped,
+    Unfolded,
+    fold,
+    fold_carefully,
+    followed_events,
 )
-from osteon.ports.filing import AccessRecord, Batch, EntryRecord, Filing, Progress, Renewal, RowChange
+from osteon.messages import ACCESS, ENTRY, Record, Verdict, parted
+from osteon.model import AccountId, Identifier, InvocationId, TenantId, Value, decoder
+from osteon.ports.filing import AccessRecord, Batch, EntryRecord, Filing, Progress, Step
 from osteon.ports.keyring import Keyring
+from osteon.ports.views import Standing
 
-__all__ = ["FoldFailed", "Projection", "Renewed"]
+__all__ = ["Projection"]
 
-AnyView = View[Any, Any, Any]
-GetRow = Callable[[str, str], RowChange | None]
-Changed = dict[str, dict[str, RowChange | None]]
+T = TypeVar("T")
 
-
-class FoldFailed(OsteonError):
-    """Raised when an entry cannot be folded into a view: the code does not fit what was recorded."""
-
-    def __init__(self, what: str, record: Record, fault: Exception) -> None:
-        """Tells what failed, at which entry, and how."""
-        self.tenant, self.position = record.tenant, record.position
-        partition, sequence = record.position
-        super().__init__(
-            f"{what} failed at entry {sequence} in partition {partition} of the tenant '{self.tenant}': "
-            f"{type(fault).__name__}: {fault}. Mend the code and start again; nothing is lost."
-        )
-
-
-class Renewed(NamedTuple):
-    """How far the views that changed are made again.
-
-    Attributes:
-        tenant: The tenant whose views are made.
-        number: Its number among those that need it, from 1.
-        of: How many tenants need it.
-        views: Its views that changed, and those that are gone.
-        entries: How many of its entries are folded.
-        rows: How often a row was written.
-        done: Whether the tenant is done, and its new rows are kept.
-    """
-
-    tenant: TenantId
-    number: int
-    of: int
-    views: Sequence[str]
-    entries: int = 0
-    rows: int = 0
-    done: bool = False
+PART = 2000
+"""How many entries a step folds at most: what a batch may have to wait for."""
 
 
 class Projection:
-    """Folds records into rows and files both, each tenant in one transaction. Records filed before are passed over."""
+    """Folds records into rows and files both, each tenant in one transaction. Records filed before are passed over.
 
-    def __init__(self, product: Product, filing: Filing, keyring: Keyring) -> None:
-        """Puts a projection together."""
-        self._product = product
+    A view that fails stops, in that tenant alone, and keeps what the entries before have made of its rows; everything else goes on.
+    Views by which something is decided must not be behind: one that fails ends the work.
+    """
+
+    def __init__(
+        self,
+        product: Product,
+        filing: Filing,
+        keyring: Keyring,
+        *,
+        told: Callable[[Standing], None] = lambda standing: None,
+        falling_behind: Callable[[], None] = lambda: None,
+        monotonic: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """Puts a projection together.
+
+        Args:
+            product: Whose views are filled.
+            filing: Where.
+            keyring: Opens records.
+            told: Hears where a view stands, whenever that changes.
+            falling_behind: Called before a view is kept as being behind, where all may be remembered to follow.
+            monotonic: Tells seconds, for the rate of work.
+        """
         self._filing = filing
         self._keyring = keyring
-        self._followed = _followed(product, product.all_views)
+        self._told = told
+        self._falling_behind = falling_behind
+        self._monotonic = monotonic
+        self._product = product
+        self._views = {view.name: view for view in product.all_views}
+        self._all = frozenset(self._views)
+        self._deciding = frozenset(view.name for view in product.all_views if view.index is not None)
+        self._followed: dict[frozenset[str], FollowedEvents] = {}
+        self._following = self._events(self._all)
+        self._standing: dict[TenantId, dict[str, Standing]] = {}
+        self._work: dict[TenantId, dict[str, None]] = {}
+        self._begun: dict[tuple[TenantId, str], tuple[float, int]] = {}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every view of every tenant follows that was looked at."""
+        return not self._standing
+
+    def standing(self, tenant: TenantId, view: str) -> Standing | None:
+        """Where a view of a tenant stands; None when it follows and nothing is done about it."""
+        standings = self._standing.get(tenant)
+        return None if standings is None else standings.get(view)
 
     def apply(self, batches: Iterable[tuple[int, Sequence[bytes]]]) -> int:
         """Files batches.
 
         Returns:
             The number of the last one; 0 when there was none.
+
+        Raises:
+            FoldFailed: A view by which something is decided cannot be folded.
         """
         tenants: dict[TenantId, list[tuple[Record, bytes]]] = {}
         last = 0
@@ -95,59 +110,165 @@ class Projection:
             self._file(tenant, found)
         return last
 
-    def renew(self, told: Callable[[Renewed], None] = lambda renewed: None) -> None:
-        """Makes the views again that are declared otherwise than when they were filed, by folding all that was filed.
+    def revise(self) -> None:
+        """Looks where the views of every tenant stand, begins what is declared otherwise, and has what stopped go on.
 
-        Each tenant is one transaction: whoever is interrupted begins with the first that is not done.
-
-        Args:
-            told: Hears of each part of the work; what it raises ends it.
+        Views by which something is decided have every entry afterwards; all others come there by `step`.
 
         Raises:
-            FoldFailed: A view cannot be folded.
+            FoldFailed: A view by which something is decided cannot be folded.
         """
-        changed = [(tenant, views) for tenant in self._filing.tenants() if (views := self._filing.changed(tenant))]
-        for number, (tenant, views) in enumerate(changed, 1):
-            self._renew(Renewed(tenant, number, len(changed), views), told)
+        for tenant in self._filing.tenants():
+            for standing in self._filing.revise(tenant):
+                self._stand(standing)
+                self._take_up(tenant, standing.view)
+        for tenant in list(self._work):
+            while deciding := [view for view in self._work.get(tenant, ()) if view in self._deciding]:
+                self._advance(tenant, deciding[0])
 
-    def _renew(self, renewed: Renewed, told: Callable[[Renewed], None]) -> None:
-        with self._filing.renewal(renewed.tenant) as renewal:
-            followed = _followed(
-                self._product, [each for each in self._product.all_views if each.name in renewal.views]
-            )
-            for part in renewal.entries() if renewal.views else ():
-                changes = self._fold_again(renewed.tenant, part, renewal, followed)
-                renewed = renewed._replace(entries=renewed.entries + len(part), rows=renewed.rows + changes)
-                told(renewed)
-        told(renewed._replace(done=True))
+    def step(self) -> bool:
+        """Brings some views further that are behind.
 
-    def _fold_again(
-        self, tenant: TenantId, part: Sequence[bytes], renewal: Renewal, followed: "_FollowedEvents"
-    ) -> int:
-        """Folds entries into the views of a renewal; how many rows that changed."""
-        rows = _Rows(renewal.row)
-        for stored in part:
-            record = Record.of(stored)
-            _fold(self._opened(tenant, record), record, followed, rows)
-        renewal.put(rows.changed)
-        return sum(map(len, rows.changed.values()))
+        Returns:
+            Whether there is more to do.
+        """
+        for tenant, views in self._work.items():
+            self._advance(tenant, next(iter(views)))
+            break
+        return bool(self._work)
+
+    def renew(self) -> None:
+        """Brings every view as far as it comes, at once."""
+        self.revise()
+        while self.step():
+            pass
+
+    def start(self, view: str, tenant: TenantId | None = None) -> int:
+        """Has a stopped view go on where it stopped; in how many tenants that is."""
+        stopped = [each for each in self._of(view, tenant) if each.stop is not None]
+        for standing in stopped:
+            self._take_up(standing.tenant, view)
+        return len(stopped)
+
+    def rebuild(self, view: str, tenant: TenantId | None = None) -> int:
+        """Makes the rows of a view again, beside those that are there; in how many tenants."""
+        if view not in self._all or view in self._deciding:
+            return 0
+        tenants = [each for each in self._filing.tenants() if tenant in (None, each)]
+        self._falling_behind()
+        for each in tenants:
+            self._begun.pop((each, view), None)
+            self._stand(self._filing.begin(each, view))
+            self._take_up(each, view)
+        return len(tenants)
 
     def _file(self, tenant: TenantId, found: Sequence[tuple[Record, bytes]]) -> None:
         progress = self._filing.progress(tenant)
+        unfiled = [each for each in found if not _is_filed(each[0], progress)]
+        if not unfiled:
+            return
         entries: list[EntryRecord] = []
         accesses: list[AccessRecord] = []
-        rows = _Rows(partial(self._filing.row, tenant))
-        for record, stored in found:
-            if _is_filed(record, progress):
-                continue
+        rows = Rows(partial(self._filing.row, tenant))
+        followed = self._following if tenant not in self._standing else self._events(self._followers(tenant))
+        failed = False
+        for record, stored in unfiled:
             if record.kind == ACCESS:
                 accesses.append(self._access_record(record, stored))
                 continue
-            entry = self._opened(tenant, record)
+            entry = _ENTRY.decode(self._keyring.open(tenant, record.sealed, record.place))
             entries.append(_entry_record(entry, record, stored))
-            _fold(entry, record, self._followed, rows)
-        if entries or accesses:
-            self._filing.file(tenant, Batch(entries, accesses, rows.changed))
+            if not failed:
+                try:
+                    fold(entry, followed, rows)
+                except Unfolded:
+                    failed = True
+        folded = None if failed else _written(rows)
+        if folded is None:
+            found_again = (record for record, _ in unfiled if record.kind == ENTRY)
+            folded = self._fold_carefully(
+                tenant, found_again, self._followers(tenant), partial(self._filing.row, tenant)
+            )
+        self._keep(tenant, Batch(entries, accesses, folded.rows, folded.stops), sum(progress.sequences.values()))
+
+    def _keep(self, tenant: TenantId, batch: Batch, filed: int) -> None:
+        if batch.stops:
+            self._falling_behind()
+        self._filing.file(tenant, batch)
+        for view, (after, stop) in batch.stops.items():
+            count = filed + len(batch.entries)
+            self._stand(Standing(tenant=tenant, view=view, entries=count, place=filed + after, stop=stop))
+
+    def _advance(self, tenant: TenantId, view: str) -> None:
+        """Brings a view further, and all others of the tenant that are at the same place."""
+        standings, first = self._standing[tenant], self._standing[tenant][view]
+        place, beside = first.reached, first.made is not None
+        views = [
+            each
+            for each in self._work[tenant]
+            if (each in self._deciding) == (view in self._deciding)
+            and (standings[each].reached, standings[each].made is not None) == (place, beside)
+        ]
+        stored = self._filing.behind(tenant, place, PART)
+        folded = self._fold_part(tenant, stored, views, beside)
+        step = Step(views, place, len(stored), folded.rows, folded.stops, self._rate(tenant, view, place + len(stored)))
+        for standing in self._filing.advance(tenant, step):
+            self._stand(standing)
+
+    def _fold_part(self, tenant: TenantId, stored: Sequence[bytes], views: Sequence[str], beside: bool) -> Folded:
+        filed = partial(self._filing.row, tenant, beside=beside)
+        rows, followed = Rows(filed), self._events(frozenset(views))
+        folded: Folded | None = None
+        with contextlib.suppress(Unfolded):
+            for each in stored:
+                place, sealed = parted(each)
+                fold(_RECORDING.decode(self._keyring.open(tenant, sealed, place)), followed, rows)
+            folded = _written(rows)
+        return folded or self._fold_carefully(tenant, map(Record.of, stored), views, filed)
+
+    def _stand(self, standing: Standing) -> None:
+        """Remembers where a view stands, and tells it."""
+        tenant, view = standing.tenant, standing.view
+        if standing.state == "following":
+            _drop(self._standing, tenant, view)
+        else:
+            self._standing.setdefault(tenant, {})[view] = standing
+        if standing.state in ("following", "stopped"):
+            _drop(self._work, tenant, view)
+            self._begun.pop((tenant, view), None)
+        self._told(standing)
+
+    def _take_up(self, tenant: TenantId, view: str) -> None:
+        if self.standing(tenant, view) is not None:
+            self._work.setdefault(tenant, {})[view] = None
+
+    def _of(self, view: str, tenant: TenantId | None) -> list[Standing]:
+        tenants = list(self._standing) if tenant is None else [tenant]
+        found = [self.standing(each, view) for each in tenants]
+        return [each for each in found if each is not None]
+
+    def _rate(self, tenant: TenantId, view: str, place: int) -> float:
+        now = self._monotonic()
+        since, first = self._begun.setdefault((tenant, view), (now, place))
+        return (place - first) / (now - since) if now > since else 0.0
+
+    def _followers(self, tenant: TenantId) -> frozenset[str]:
+        """The views whose rows are filed with the entries."""
+        standings = self._standing.get(tenant, {})
+        return self._all.difference(view for view, each in standings.items() if each.place is not None)
+
+    def _events(self, views: frozenset[str]) -> FollowedEvents:
+        if views not in self._followed:
+            self._followed[views] = followed_events(self._product, [self._views[each] for each in sorted(views)])
+        return self._followed[views]
+
+    def _fold_carefully(
+        self, tenant: TenantId, records: Iterable[Record], views: Collection[str], filed: GetRow
+    ) -> Folded:
+        opened = [
+            (_RECORDING.decode(self._keyring.open(tenant, record.sealed, record.place)), record) for record in records
+        ]
+        return fold_carefully(opened, views, self._events, filed, self._deciding)
 
     def _access_record(self, record: Record, stored: bytes) -> AccessRecord:
         block = _BLOCK.decode(self._keyring.open(record.tenant, record.sealed, record.place))
@@ -159,9 +280,6 @@ class Projection:
                 first, last = accounts.get(account, (invocation, invocation))
                 accounts[account] = min(first, invocation), max(last, invocation)
         return AccessRecord(record.position.sequence, stored, accounts)
-
-    def _opened(self, tenant: TenantId, record: Record) -> "_Entry":
-        return _ENTRY.decode(self._keyring.open(tenant, record.sealed, record.place))
 
 
 class _Account(Value):
@@ -178,27 +296,13 @@ class _Accessing(Value):
     actor: _Actor | None = None
 
 
-class _Scope(Value):
-    path: tuple[ScopeId, ...]
-
-
 class _Trace(Value):
     current: InvocationId
 
 
-class _Context(Value):
-    scope: _Scope
+class _Context(Scoped):
     access: _Accessing
     trace: _Trace
-
-
-class _Command(Value):
-    id: str
-
-
-class _Event(Value):
-    type: str
-    body: msgspec.Raw
 
 
 class _Access(Value):
@@ -207,97 +311,18 @@ class _Access(Value):
     context: _Context
 
 
-class _Entry(Value):
-    """What filing and folding need of an entry. The rest is skipped, as reading all of it takes three times as long."""
+class _Entry(Recording):
+    """What filing needs of an entry in addition."""
 
+    context: _Context
     entity: Identifier
     key: str
-    context: _Context
-    command: _Command
     verdict: Verdict
-    events: tuple[_Event, ...] = ()
 
 
 _ENTRY = decoder(_Entry)
+_RECORDING = decoder(Recording)
 _BLOCK = decoder(list[_Access])
-
-
-class _Rows:
-    """The rows of one tenant while a batch is folded: as filed, then as changed."""
-
-    def __init__(self, filed: GetRow) -> None:
-        self._filed = filed
-        self.changed: Changed = defaultdict(dict)
-
-    def get(self, view: str, key: str) -> RowChange | None:
-        changed = self.changed[view]
-        return changed[key] if key in changed else self._filed(view, key)
-
-
-class _Folding:
-    """One view, ready to fold."""
-
-    def __init__(self, view: AnyView) -> None:
-        self._view = view
-        self._decode = decoder(view.row).decode
-
-    def fold(self, event: Any, entry: _Entry, record: Record, rows: _Rows) -> None:
-        view = self._view
-        change: RowChange | None
-        try:
-            key: str = getattr(event, view.key)
-            begins = isinstance(event, view.beginning)
-            before = None if begins else rows.get(view.name, key)
-            if begins:
-                change = self._change(view.begin(event), key, milliseconds(entry.command.id), entry)
-            elif before is None or view.evolve is None:
-                return
-            else:
-                row = view.evolve(event, self._decode(before.body))
-                change = None if row is None else self._change(row, key, before.order, entry)
-        except Exception as fault:
-            what = f"Folding '{type(event).__name__}' into the view '{view.name}'"
-            raise FoldFailed(what, record, fault) from fault
-        rows.changed[view.name][key] = change
-
-    def _change(self, row: Any, key: str, order: int, entry: _Entry) -> RowChange:
-        view = self._view
-        scope = row.scope if view.scoped else entry.context.scope.path[0]
-        columns = {column: plain(getattr(row, column)) for column in view.columns}
-        return RowChange(key, scope, order, columns, record_json(row))
-
-
-class _Followed(NamedTuple):
-    """An event that views follow."""
-
-    message: MessageType
-    foldings: Sequence[_Folding]
-
-
-_FollowedEvents = Mapping[str, _Followed]
-
-
-def _followed(product: Product, views: Collection[AnyView]) -> _FollowedEvents:
-    """The events that any of these views follows, by wire name."""
-    foldings: dict[type[Any], list[_Folding]] = {}
-    for view in views:
-        folding = _Folding(view)
-        for event in view.events:
-            foldings.setdefault(event, []).append(folding)
-    return {each.name: _Followed(each, foldings[each.type]) for each in product.catalogue if each.type in foldings}
-
-
-def _fold(entry: _Entry, record: Record, followed: _FollowedEvents, rows: _Rows) -> None:
-    for recorded in entry.events:
-        found = followed.get(recorded.type)
-        if found is None:
-            continue
-        try:
-            event = found.message.decoder.decode(recorded.body)
-        except ValueError as fault:
-            raise FoldFailed(f"Reading the event '{recorded.type}'", record, fault) from fault
-        for folding in found.foldings:
-            folding.fold(event, entry, record, rows)
 
 
 def _entry_record(entry: _Entry, record: Record, stored: bytes) -> EntryRecord:
@@ -312,3 +337,19 @@ def _is_filed(record: Record, progress: Progress) -> bool:
     if record.kind == ACCESS:
         return record.position.sequence <= progress.accesses
     return record.position.sequence <= progress.sequences.get(record.position.partition, 0)
+
+
+def _written(rows: Rows) -> Folded | None:
+    """What became of entries that were folded; None when a row cannot be written."""
+    try:
+        return Folded(rows.changes(), {})
+    except Exception:  # noqa: BLE001  # whatever it is, folding again carefully tells whose row it is
+        return None
+
+
+def _drop(kept: dict[TenantId, dict[str, T]], tenant: TenantId, view: str) -> None:
+    """Takes a view of a tenant out, and with the last one the tenant."""
+    views = kept.get(tenant, {})
+    views.pop(view, None)
+    if not views:
+        kept.pop(tenant, None)

@@ -161,8 +161,13 @@ class ReactionRunner:
         ordinal: str = "step",
     ) -> None:
         """Tells a saga of an event, once it has heard of those before."""
-        ask = Ask(command=saga.told(about, event, happened.event.id), scope=happened.entry.context.scope.root)
-        delivery = self._delivery(module, saga.name, ask, happened, ordinal)
+        root = happened.entry.context.scope.root
+        try:
+            ask = Ask(command=saga.told(about, event, happened.event.id), scope=root)
+            delivery = self._delivery(module, saga.name, ask, happened, ordinal)
+        except Exception:  # noqa: BLE001 - what one event holds must not end the process, nor end it again after each start
+            self._log.exception("a saga was not told", saga=saga.name, cause=happened.correlation.id)
+            return
         running[1] += 1
         turn = (delivery.context.tenant, saga.name, about)
         sent = _Sent(delivery, running)
@@ -183,10 +188,14 @@ class ReactionRunner:
     def _go_on(self, module: Module, saga: AnySaga, event: Any, happened: Happened, running: list[int]) -> None:
         """Sends what a saga asked."""
         for ordinal, asked in enumerate(event.asks):
-            command = self._product.catalogue[asked.type].decoder.decode(asked.body)
-            scope = asked.scope or happened.entry.context.scope.root
-            ask = Ask(command=cast("Command[Any]", command), scope=scope, tenant=asked.tenant)
-            delivery = self._delivery(module, saga.name, ask, happened, ordinal)
+            try:
+                command = self._product.catalogue[asked.type].decoder.decode(asked.body)
+                scope = asked.scope or happened.entry.context.scope.root
+                ask = Ask(command=cast("Command[Any]", command), scope=scope, tenant=asked.tenant)
+                delivery = self._delivery(module, saga.name, ask, happened, ordinal)
+            except Exception:  # noqa: BLE001 - such as a command that is not in the product any more
+                self._log.exception("a saga's command was not sent", saga=saga.name, command=asked.type)
+                continue
             running[1] += 1
             self._scheduler.spawn(
                 self._send_for(module, saga, getattr(event, saga.name), asked, delivery, happened, running), "saga"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from math import ceil
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -16,7 +17,7 @@ from osteon.model import Refused, ScopeId, Sealed, TenantId, answer_json, decode
 from osteon.ports.drain import Drain
 from osteon.ports.edge import Edge
 from osteon.ports.history import History
-from osteon.ports.views import Selection, Views
+from osteon.ports.views import Selection, Standing, Views
 
 __all__ = ["Answered", "Reader"]
 
@@ -81,7 +82,8 @@ class Reader:
             edge: Makes the edge for a module's own answer.
 
         Raises:
-            Refused: `<module>.not-found`, `views.behind`, `invalid-position`, `invalid-cursor`.
+            Refused: `<module>.not-found`, `views.behind`, `views.rebuilding`, `views.stopped`, `invalid-position`,
+                `invalid-cursor`.
         """
         tenant = context.tenant
         if after:
@@ -90,6 +92,9 @@ class Reader:
         kind = type(query)
         asking = self._asking.get(kind)
         if asking is not None:
+            standing = self._drain.standing(tenant, asking.view.name)
+            if standing is not None and standing.place is not None:
+                place = count_token(_old_place(standing, after))
             body, rows = await self._from_view(asking, query, context)
         elif kind in self._product.answering:
             answer = await self._product.answering[kind].answer(query, edge())
@@ -104,6 +109,7 @@ class Reader:
         if not await self._drain.reached(self._processor.last_batch(tenant), self._bound):
             raise Refused("views.behind", retryable=True)
         asking = self._asking[type(query)]
+        self._see_that_it_follows(tenant, asking.view.name)
         body = await self._views.find(tenant, _selection(asking, query, None))
         return None if body is None else decoder(asking.view.row).decode(body)
 
@@ -133,6 +139,12 @@ class Reader:
         found = await self._views.browse(context.tenant, selection, browse.limit, browse.cursor)
         following = b"null" if found.next is None else b'"' + found.next.encode() + b'"'
         return b'{"items":[' + b",".join(found.bodies) + b'],"next":' + following + b"}", len(found.bodies)
+
+    def _see_that_it_follows(self, tenant: TenantId, view: str) -> None:
+        """Something depends on the rows of now: older ones will not do."""
+        standing = self._drain.standing(tenant, view)
+        if standing is not None and standing.place is not None:
+            raise _refusal(standing)
 
     def _scopes(self, context: InvocationContext) -> list[ScopeId] | None:
         """The scope and all below it; None for the whole tenant."""
@@ -180,6 +192,7 @@ class Reader:
         scopes = self._scopes(context)
         for view in self._product.all_views:
             if view.key == entity_type and (view.scoped or scopes is None):
+                self._see_that_it_follows(context.tenant, view.name)
                 selection = Selection(view.name, scopes, {"key": entity}, {})
                 if await self._views.find(context.tenant, selection) is not None:
                     return True
@@ -196,6 +209,28 @@ def _asking(product: Product, query: type[Any]) -> _Asking:
         contains=tuple((field, field) for field, anywhere in view.filters[query].items() if anywhere),
         not_found=f"{product.catalogue[wire_name(query)].module}.not-found",
     )
+
+
+def _old_place(standing: Standing, after: list[Place]) -> int:
+    """How many entries the rows have of a view that does not follow, where they may answer a query.
+
+    Raises:
+        Refused: It stopped, its rows are not such as queries ask for now, or they may not have what is asked for.
+    """
+    place = standing.place or 0
+    # Where a position stands among all entries, nobody knows: whoever names one must be sure to see it.
+    seen = all(isinstance(each, int) and each <= place for each in after)
+    if standing.stop is not None or not standing.fits or not seen:
+        raise _refusal(standing)
+    return place
+
+
+def _refusal(standing: Standing) -> Refused:
+    if standing.stop is not None:
+        return Refused("views.stopped", view=standing.view)
+    left = standing.seconds_left
+    seconds = None if left is None else ceil(left)
+    return Refused("views.rebuilding", retryable=True, view=standing.view, percent=standing.percent, seconds=seconds)
 
 
 def _selection(asking: _Asking, query: AnyQuery, scopes: list[ScopeId] | None) -> Selection:
