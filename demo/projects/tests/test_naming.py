@@ -1,7 +1,7 @@
 """Naming, as pure steps, and in a running product: two projects cannot keep one name."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -122,7 +122,7 @@ def test_one_of_many_at_once_keeps_the_name(count: int) -> None:
 
 
 @asynccontextmanager
-async def alice() -> AsyncIterator[Client]:
+async def alice() -> AsyncGenerator[Client]:
     """Alice of acme, logged in to a product that runs in this process."""
     async with in_process(product, world) as installation, Client(transport(installation, "acme")) as client:
         await client.log_in("alice@acme.example", "correct horse battery staple")
