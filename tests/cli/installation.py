@@ -28,13 +28,18 @@ __all__ = [
     "Left",
     "Osteon",
     "Ran",
+    "accepted",
     "connected",
     "copied",
+    "flipped",
     "keyring_of",
     "left",
     "osteon",
+    "put",
+    "retire_log",
     "serving_data",
     "stop_drain",
+    "stored",
 ]
 
 ALICE = "alice@acme.example"
@@ -141,6 +146,29 @@ def keyring_of(data: Path) -> KeyfileKeyring:
     """The keys of an installation."""
     disk = SystemDisk(data)
     return KeyfileKeyring(disk, SystemEntropy(), installation_key(disk, SystemEntropy()))
+
+
+def stored(file: Connection, partition: int, sequence: int) -> bytes:
+    """A record of the history."""
+    found: bytes = file.execute("SELECT stored FROM journal WHERE position = ?", (partition << 48 | sequence,)).get
+    return found
+
+
+def put(file: Connection, partition: int, sequence: int, record: bytes) -> None:
+    """Puts another record in the place of one."""
+    file.execute("UPDATE journal SET stored = ? WHERE position = ?", (record, partition << 48 | sequence)).fetchall()
+
+
+def flipped(record: bytes, at: int) -> bytes:
+    """The record with one bit changed."""
+    return record[:at] + bytes([record[at] ^ 1]) + record[at + 1 :]
+
+
+def retire_log(data: Path) -> None:
+    """Leaves the head of the log alone, as if everything behind it had been retired."""
+    segment = data / "log" / "segment-0000000001"
+    whole = segment.read_bytes()
+    segment.write_bytes(whole[:64] + bytes(len(whole) - 64))
 
 
 def stop_drain(server: Server) -> None:

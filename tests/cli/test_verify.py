@@ -10,7 +10,19 @@ from ulid import ULID
 
 from osteon.adapters.sqlite.connection import Connection
 from osteon.messages import ENTRY, Record, header
-from tests.cli.installation import ALICE, Left, Osteon, accepted, connected, copied, keyring_of
+from tests.cli.installation import (
+    ALICE,
+    Left,
+    Osteon,
+    accepted,
+    connected,
+    copied,
+    flipped,
+    keyring_of,
+    put,
+    retire_log,
+    stored,
+)
 from tests.serving import Server, new_key, running
 
 Finding = tuple[str | None, int | None, int | None, str]
@@ -49,19 +61,6 @@ def findings(osteon: Osteon, data: Path) -> Callable[[], list[Finding]]:
         return [(each["tenant"], each["partition"], each["sequence"], each["what"]) for each in found]
 
     return find
-
-
-def stored(file: Connection, partition: int, sequence: int) -> bytes:
-    found: bytes = file.execute("SELECT stored FROM journal WHERE position = ?", (partition << 48 | sequence,)).get
-    return found
-
-
-def put(file: Connection, partition: int, sequence: int, record: bytes) -> None:
-    file.execute("UPDATE journal SET stored = ? WHERE position = ?", (record, partition << 48 | sequence)).fetchall()
-
-
-def flipped(record: bytes, at: int) -> bytes:
-    return record[:at] + bytes([record[at] ^ 1]) + record[at + 1 :]
 
 
 def test_passes_beside_the_running_server(serving: Server, osteon: Osteon, serving_data: Path) -> None:
@@ -165,10 +164,3 @@ def test_says_where_what_and_how_many(file: Connection, partition: int, osteon: 
     where = f"missing     tenant 'acme', partition {partition}, sequence 2: expected entry 2; found entry 3"
     assert where in ran.said
     assert ran.said.rstrip().endswith("1 findings.")
-
-
-def retire_log(data: Path) -> None:
-    """Leaves the head of the log alone, as if everything behind it had been retired."""
-    segment = data / "log" / "segment-0000000001"
-    whole = segment.read_bytes()
-    segment.write_bytes(whole[:64] + bytes(len(whole) - 64))

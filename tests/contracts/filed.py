@@ -192,10 +192,10 @@ def access_record(ring: Keyring, number: int, *accesses: tuple[AccountId | None,
     return AccessRecord(number, sealed(ring, ACCESS, Position(0, number), record_json(block)), accounts)
 
 
-def sealed(ring: Keyring, kind: int, position: Position, body: bytes) -> bytes:
-    """A record of ACME."""
-    place = header(kind, ULID.from_str(ACME).bytes, position, GENESIS)
-    return place + ring.seal(ACME, body, place)
+def sealed(ring: Keyring, kind: int, position: Position, body: bytes, tenant: TenantId = ACME) -> bytes:
+    """A record of a tenant."""
+    place = header(kind, ULID.from_str(tenant).bytes, position, GENESIS)
+    return place + ring.seal(tenant, body, place)
 
 
 def a_project(number: int, scope: ScopeId = EU, *, order: int = 0, **columns: Any) -> RowChange:

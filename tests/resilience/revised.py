@@ -6,8 +6,10 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from threading import Event
+from typing import Any
 
 from demo.projects.project import (
     ArchiveProject,
@@ -23,16 +25,30 @@ from demo.projects.project import (
 from demo.world import world
 from osteon.cli import main
 from osteon.domain import CONTRIBUTOR, READER, Browse, Find, Module, Product, Row, View
+from osteon.engine import projection
 from osteon.model import ScopeId, replace
 from osteon.modules import PLATFORM
 from tests.plain import projects
 from tests.serving import UP
 
-__all__ = ["BREAKING", "WAITING", "breaking", "killing", "program", "waiting", "with_column", "with_view"]
+__all__ = [
+    "BREAKING",
+    "WAITING",
+    "breaking",
+    "breaking_index",
+    "killing",
+    "program",
+    "slow_revision",
+    "slow_view",
+    "waiting",
+    "with_column",
+    "with_view",
+]
 
 BREAKING = "Break"
 """A name that some folds below do not survive."""
 WAITING = "waiting for ever"
+step = projection.Projection.step
 
 
 class NamesRow(Row):
@@ -73,17 +89,29 @@ def program(name: str) -> tuple[str, ...]:
     return ("-m", "tests.resilience.revised", name, *UP[2:])
 
 
-def with_names(survive: Callable[[str], None]) -> Product:
+class Kept:
+    """An index that nobody asks."""
+
+    def put(self, row: NamesRow) -> None:
+        """Forgets the row."""
+
+    def drop(self, row: NamesRow) -> None:
+        """Has it forgotten."""
+
+
+def with_names(survive: Callable[[str], None], **more: Any) -> Product:
     """The demo with another view, whose fold asks `survive` about each name."""
 
     def begin(event: ProjectCreated) -> NamesRow:
+        survive(event.name)
         return NamesRow(project=event.project, scope=event.scope, names=(event.name,))
 
     def evolve(event: ProjectRenamed, row: NamesRow) -> NamesRow:
         survive(event.name)
         return replace(row, names=(*row.names, event.name))
 
-    names = Module("names", parts=[View(begin=begin, evolve=evolve, queries=[ListNames])], grants={READER: [ListNames]})
+    view = View(begin=begin, evolve=evolve, queries=[ListNames], **more)
+    names = Module("names", parts=[view], grants={READER: [ListNames]})
     return Product("demo", [*PLATFORM, projects, names], world)
 
 
@@ -109,6 +137,12 @@ def kill(name: str) -> None:
         os.killpg(0, signal.SIGKILL)
 
 
+def slow_step(self: projection.Projection) -> bool:
+    """Takes its time for a step."""
+    time.sleep(0.04)
+    return step(self)
+
+
 def wait(name: str) -> None:
     """Says that it waits, and does so for ever, at a name."""
     if name == BREAKING:
@@ -121,6 +155,9 @@ with_view = with_names(lambda name: None)
 breaking = with_names(fail)
 killing = with_names(kill)
 waiting = with_names(wait)
+breaking_index = with_names(fail, index=Kept)
+slow_view = with_names(lambda name: None)
+slow_revision = with_names(lambda name: None, revision=2)
 with_column = Product(
     "demo",
     [
@@ -139,4 +176,8 @@ with_column = Product(
 
 if __name__ == "__main__":
     name, command, _, *options = sys.argv[1:]
+    # A step an entry, so that there are many of them.
+    projection.PART = 1
+    if name.startswith("slow"):
+        projection.Projection.step = slow_step  # type: ignore[method-assign]
     sys.exit(main([command, f"tests.resilience.revised:{name}", *options]))

@@ -14,7 +14,7 @@ from osteon.adapters.memory.scheduler import MemoryScheduler
 from osteon.adapters.sqlite import Connections, OtherVersion, Settings, SqliteFiling, SqliteHistory, SqliteViews
 from osteon.adapters.system.disk import SystemDisk
 from osteon.model import Identifier, OsteonError, TenantId
-from osteon.ports.filing import Batch, DamagedFile, Table
+from osteon.ports.filing import Batch, DamagedFile, Step, Table
 from osteon.ports.keyring import Keyring
 from osteon.ports.views import Selection
 from tests.contracts.filed import (
@@ -154,7 +154,7 @@ def test_says_whose_file_is_damaged(world: World, tmp_path: Path) -> None:
     world.file([ENTRY])
     filing = SqliteFiling(opened(tmp_path, Settings(writable=True), OtherKeys()), TABLES)
 
-    for ask in (filing.progress, filing.changed):
+    for ask in (filing.progress, filing.revise):
         with pytest.raises(DamagedFile, match=f"The file of the tenant '{ACME}' is damaged"):
             ask(ACME)
 
@@ -163,12 +163,13 @@ def test_settles_what_an_earlier_process_renewed(world: World, tmp_path: Path) -
     world.file([ENTRY])
     assert world.filing.settle()
     tables = (*TABLES, Table("new", scoped=False, columns=(), indexed=(), searched=()))
-    with on_sqlite(tmp_path, tables).filing.renewal(ACME):
-        pass
+    before = on_sqlite(tmp_path, tables).filing
+    before.revise(ACME)
+    before.advance(ACME, Step(["new"], 0, 1, {}))
     later = SqliteFiling(opened(tmp_path, Settings(writable=True)), tables)
     assert changed_without_log(tmp_path, tables) == ["new"]
 
-    assert later.changed(ACME) == []
+    assert later.revise(ACME) == []
 
     assert later.settle()
     assert changed_without_log(tmp_path, tables) == []
@@ -300,7 +301,7 @@ def filed_without_log(folder: Path) -> dict[int, int]:
 def changed_without_log(folder: Path, tables: Sequence[Table]) -> list[str]:
     """Which views of ACME changed by the file itself, as after a loss of all that was not copied into it."""
     with closing(without_log(folder, tables)) as filing:
-        return list(filing.changed(ACME))
+        return [standing.view for standing in filing.revise(ACME)]
 
 
 def without_log(folder: Path, tables: Sequence[Table]) -> SqliteFiling:

@@ -4,10 +4,15 @@ It is told what to do in lines of JSON on its standard input, the keys among the
 lines on its standard output, and ends when its input does.
 
     in   {"product", "data", "installation"}        once
-    out  {"renewed": n}                             views that changed are made again, for n tenants so far; said at each step,
-                                                    and only before anything is drained
+    out  {"standing": Standing}                     where a view stands, at any time: before the answer to what moved it
+    out  {"revised": true}                          once, before anything is drained: all other views follow
     in   {"durable": [segment, offset, batch]}      drain up to there
-    out  {"drained": batch, "segment": n, "done"}   filed up to there; segments before n are not needed any more once settled
+    out  {"drained": batch, "done"}                 filed up to there
+    in   {"step": true}                             bring some view further that is behind
+    out  {"stepped": more}                          whether there is more to do
+    in   {"start": view, "tenant": id or null}      have a stopped view go on, in one tenant or all
+    in   {"rebuild": view, "tenant": id or null}    make a view's rows again
+    out  {"taken": n}                               in how many tenants
     in   {"settle": true}                           bring what is filed to stable storage
     out  {"settled": n}                             segments before n may go; 0 when it did not work out this time
     out  {"failed": reason}                         it ends
@@ -18,7 +23,7 @@ import contextlib
 import gc
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import msgspec
@@ -28,19 +33,24 @@ from osteon.adapters.commitlog import KnownPlace
 from osteon.adapters.commitlog.journal import LogTail
 from osteon.adapters.keyfile.keyring import KeyfileKeyring
 from osteon.adapters.sqlite import Connections, Settings, SqliteFiling
+from osteon.adapters.system.clock import SystemClock
 from osteon.adapters.system.disk import SystemDisk
 from osteon.adapters.system.entropy import SystemEntropy
 from osteon.app.logs import configure_logs
 from osteon.app.products import load_product
-from osteon.engine import DeclaredViews, FoldFailed, Projection, Renewed, tables
-from osteon.model import OsteonError
+from osteon.domain import Product
+from osteon.engine import DeclaredViews, FoldFailed, Projection, tables
+from osteon.model import OsteonError, TenantId
 from osteon.ports.disk import Disk
 from osteon.ports.filing import Filing, ViewChanged
+from osteon.ports.keyring import Keyring
+from osteon.ports.views import Standing
 
-__all__ = ["main"]
+__all__ = ["DrainWork", "main"]
 
 _CHUNK = 2000
 _LOG_EVERY = 20_000
+_STATES = {"rebuilding": "a view is being made again", "catching-up": "a view is catching up"}
 
 
 def main() -> int:
@@ -88,19 +98,13 @@ def _run(server: _Server) -> None:
     product = load_product(first["product"])
     disk = SystemDisk(first["data"])
     keyring = KeyfileKeyring(disk, SystemEntropy(), base64.b64decode(first["installation"]))
-    views = tables(product)
-    filing = SqliteFiling(Connections(disk, first["data"], keyring, Settings(writable=True)), views)
-    projection = Projection(product, filing, keyring)
-    declared = DeclaredViews(disk, views)
-    try:
-        _renew(server, declared, filing, projection)
-        _spare_the_collector()
-        _follow(server, disk, filing, projection)
-    except ViewChanged:
-        # A file that was brought back from elsewhere, say: the next drain looks into each.
-        declared.forget()
-        raise
-    filing.close()
+    filing = SqliteFiling(Connections(disk, first["data"], keyring, Settings(writable=True)), tables(product))
+    work = DrainWork(product, disk, filing, keyring, server.hear, SystemClock().monotonic)
+    work.begin()
+    _spare_the_collector()
+    for line in server.lines:
+        work.hear(line)
+    work.close()
 
 
 def _spare_the_collector() -> None:
@@ -109,44 +113,127 @@ def _spare_the_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def _renew(server: _Server, declared: DeclaredViews, filing: Filing, projection: Projection) -> None:
-    if declared.are_remembered():
-        return
-    declared.forget()
-    projection.renew(lambda renewed: _tell(server, renewed))
-    # A reader may hold it up; then the next start looks again, and finds nothing to do.
-    if filing.settle():
-        declared.remember()
+class DrainWork:
+    """What a drain does with each line that it is told, whichever process it runs in."""
 
+    def __init__(
+        self,
+        product: Product,
+        disk: Disk,
+        filing: Filing,
+        keyring: Keyring,
+        say: Callable[[dict[str, Any]], None],
+        monotonic: Callable[[], float],
+    ) -> None:
+        """Puts a drain together.
 
-def _tell(server: _Server, renewed: Renewed) -> None:
-    done = renewed.done
-    if done or renewed.entries % _LOG_EVERY == 0:
-        said = "views are made again" if done else "views are being made again"
-        structlog.get_logger("osteon.drain").info(said, **renewed._asdict())
-    # It fails when the server is gone, and what is not done is given up.
-    server.hear({"renewed": renewed.number if done else renewed.number - 1})
+        Args:
+            product: Whose views are filled.
+            disk: The data folder, where the log is.
+            filing: Where entries and rows are filed.
+            keyring: Opens records.
+            say: Answers.
+            monotonic: Tells seconds, for the rate of work.
+        """
+        self._filing = filing
+        self._say = say
+        self._declared = DeclaredViews(disk, tables(product))
+        self._remembered = False
+        self._projection = Projection(
+            product, filing, keyring, told=self._tell, falling_behind=self._forget, monotonic=monotonic
+        )
+        self._tail = LogTail(disk, "log")
+        self._known = KnownPlace(disk, "log")
+        self._logged: dict[tuple[TenantId, str], tuple[str, int]] = {}
+        self._log = structlog.get_logger("osteon.drain")
 
+    def begin(self) -> None:
+        """Sees to views that are not as they are declared, or behind: those that decide have every entry afterwards.
 
-def _follow(server: _Server, disk: Disk, filing: Filing, projection: Projection) -> None:
-    tail = LogTail(disk, "log")
-    known = KnownPlace(disk, "log")
-    for line in server.lines:
-        if "settle" in line:
-            server.hear({"settled": tail.segment if filing.settle() else 0})
+        Raises:
+            FoldFailed: One of those cannot be folded.
+        """
+        self._remembered = self._declared.are_remembered()
+        if not self._remembered:
+            self._forget()
+            self._projection.revise()
+            self._remember()
+        self._say({"revised": True})
+
+    def hear(self, line: dict[str, Any]) -> None:
+        """Does what a line says, and answers."""
+        match line:
+            case {"durable": durable}:
+                self._drain(durable)
+            case {"step": _}:
+                more = self._projection.step()
+                if not more:
+                    self._remember()
+                self._say({"stepped": more})
+            case {"start": view, "tenant": tenant}:
+                self._say({"taken": self._projection.start(view, tenant)})
+            case {"rebuild": view, "tenant": tenant}:
+                self._say({"taken": self._projection.rebuild(view, tenant)})
+            case _:
+                self._say({"settled": self._settled()})
+
+    def close(self) -> None:
+        """Lets the files go."""
+        self._known.close()
+        self._filing.close()
+
+    def _drain(self, durable: tuple[int, int, int]) -> None:
+        self._tail.durable(durable)
+        last = 0
+        try:
+            for chunk in _chunks(self._tail.read()):
+                last = self._projection.apply(chunk)
+                self._say({"drained": last, "done": False})
+        except ViewChanged:
+            # A file that was brought back from elsewhere, say: the next drain looks into each.
+            self._forget()
+            raise
+        self._say({"drained": max(last, durable[2]), "done": True})
+        self._known.move(self._tail.place)
+
+    def _settled(self) -> int:
+        """The segment before which nothing is needed any more; 0 when settling did not work out this time."""
+        if not self._filing.settle():
+            return 0
+        self._known.settle()
+        self._remember()
+        return self._tail.segment
+
+    def _forget(self) -> None:
+        self._declared.forget()
+        self._remembered = False
+
+    def _remember(self) -> None:
+        """Remembers that every view follows, once that is so and on the platter: a reader may hold it up."""
+        if not self._remembered and self._projection.is_whole and self._filing.settle():
+            self._declared.remember()
+            self._remembered = True
+
+    def _tell(self, standing: Standing) -> None:
+        place = (standing.tenant, standing.view)
+        noted = (standing.state, standing.reached // _LOG_EVERY)
+        if self._logged.get(place) != noted:
+            self._logged[place] = noted
+            self._note(standing)
+        if standing.state == "following":
+            del self._logged[place]
+        # It fails when the server is gone, and what is not done is done by the next one.
+        self._say({"standing": standing})
+
+    def _note(self, standing: Standing) -> None:
+        where: dict[str, Any] = {"tenant": standing.tenant, "view": standing.view, "entries": standing.entries}
+        if standing.stop is not None:
+            stop = standing.stop
+            self._log.error("a view stopped", **where, position=stop.position, type=stop.event, reason=stop.reason)
+        elif standing.state == "following":
+            self._log.info("a view follows again", **where)
         else:
-            _drain(server, tail, projection, line["durable"])
-            known.move(tail.place)
-    known.close()
-
-
-def _drain(server: _Server, tail: LogTail, projection: Projection, durable: tuple[int, int, int]) -> None:
-    tail.durable(durable)
-    last = 0
-    for chunk in _chunks(tail.read()):
-        last = projection.apply(chunk)
-        server.hear({"drained": last, "done": False})
-    server.hear({"drained": max(last, durable[2]), "done": True})
+            self._log.info(_STATES[standing.state], **where, reached=standing.reached)
 
 
 def _chunks(batches: Iterable[tuple[int, Sequence[bytes]]]) -> Iterator[list[tuple[int, Sequence[bytes]]]]:

@@ -5,25 +5,29 @@ import base64
 import contextlib
 import os
 import signal
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
 
 from osteon.adapters.commitlog import UpkeepFailed
 from osteon.app.drain_child import Child, run_drain
-from osteon.model import OsteonError
+from osteon.model import OsteonError, TenantId
 from osteon.ports.clock import Clock
 from osteon.ports.scheduler import Scheduler
+from osteon.ports.views import Standing
 
 __all__ = ["DrainProcess", "NotDrained"]
+
+T = TypeVar("T")
 
 _LEISURE = 0.5
 _SETTLE_EVERY = 20.0
 _LONGEST_PAUSE = 5.0
 _ATTEMPTS = 3
 _SILENCE = 600.0
+_PATIENCE = 5.0
 
 
 class NotDrained(OsteonError):
@@ -42,7 +46,7 @@ class DrainProcess:
     """The port `Drain` over a child process.
 
     The two take turns: the server names a durable place, the drain answers when it is there. At leisure that happens twice a second,
-    at once when somebody waits.
+    at once when somebody waits. While a view is behind, it takes a step in between.
     """
 
     def __init__(
@@ -80,7 +84,10 @@ class DrainProcess:
         self._starting = False
         self._failures = 0
         self._reason = ""
-        self._renewed = 0
+        self._standings: dict[tuple[TenantId, str], Standing] = {}
+        self._mentioned: set[tuple[TenantId, str]] = set()
+        self._more = False
+        self._asked: list[tuple[dict[str, Any], asyncio.Future[int]]] = []
         self._heard = 0.0
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("osteon.drain")
@@ -105,6 +112,26 @@ class DrainProcess:
         if not reached:
             self._waiters.remove((batch, moved))
         return reached
+
+    def standing(self, tenant: TenantId, view: str) -> Standing | None:
+        """See `Drain.standing`."""
+        return self._standings.get((tenant, view)) if self._standings else None
+
+    @property
+    def standings(self) -> Collection[Standing]:
+        """Where all views stand that do not simply follow."""
+        return list(self._standings.values())
+
+    async def start_view(self, view: str, tenant: TenantId | None = None) -> int:
+        """Has a stopped view go on where it stopped, in one tenant or in all; in how many that is."""
+        return await self._ask({"start": view, "tenant": tenant})
+
+    async def rebuild_view(self, view: str, tenant: TenantId | None = None) -> int:
+        """Makes the rows of a view again beside those that are there, in one tenant or in all; in how many.
+
+        None are those of a view by which something is decided: its rows are in memory, too.
+        """
+        return await self._ask({"rebuild": view, "tenant": tenant})
 
     async def come_through(self, batch: int) -> None:
         """Waits until `batch` is drained, however long that takes as long as it goes on.
@@ -138,6 +165,12 @@ class DrainProcess:
                 self._process.kill()
             await self._process.end()
 
+    async def _ask(self, what: dict[str, Any]) -> int:
+        answered: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._asked.append((what, answered))
+        self._hurry.set()
+        return await answered
+
     def _arrival(self, batch: int) -> "asyncio.Future[bool]":
         """What is true once `batch` is drained; hurries the drain."""
         moved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -164,7 +197,7 @@ class DrainProcess:
     async def _serve(self) -> None:
         child, self._forked = self._forked or run_drain(), None
         process = self._process = await _Process.held(child)
-        self._renewed = 0
+        self._mentioned.clear()
         process.tell(self._first)
         settled = self._clock.monotonic()
         told = -1
@@ -176,7 +209,16 @@ class DrainProcess:
             if self._clock.monotonic() - settled > _SETTLE_EVERY:
                 settled = self._clock.monotonic()
                 await self._settle(process)
-            await self._pause()
+            while self._asked:
+                process.tell(self._asked[0][0])
+                taken = (await self._hear(process))["taken"]
+                self._more |= taken > 0
+                _settle(self._asked.pop(0)[1], taken)
+            if self._more:
+                process.tell({"step": True})
+                self._more = (await self._hear(process))["stepped"]
+            else:
+                await self._pause()
 
     async def _pause(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -214,12 +256,30 @@ class DrainProcess:
                 self._log.warning("segments could not be given up", reason=str(failure))
 
     async def _hear(self, process: "_Process") -> dict[str, Any]:
-        """The answer to what it was told."""
-        while "renewed" in (heard := await self._hear_line(process)):
-            if heard["renewed"] > self._renewed:
-                self._failures = 0
-            self._renewed = heard["renewed"]
-        return heard
+        """The answer to what it was told; what it says unasked comes before."""
+        while True:
+            match await self._hear_line(process):
+                case {"standing": standing}:
+                    self._stand(msgspec.convert(standing, Standing))
+                case {"revised": _}:
+                    for place in self._standings.keys() - self._mentioned:
+                        del self._standings[place]
+                    # What stopped is tried again, too: its code may be mended.
+                    self._more = bool(self._standings)
+                case heard:
+                    return heard
+
+    def _stand(self, standing: Standing) -> None:
+        place = (standing.tenant, standing.view)
+        before = self._standings.get(place)
+        if before is None or standing.reached > before.reached:
+            self._failures = 0
+        self._mentioned.add(place)
+        if standing.state == "following":
+            self._standings.pop(place, None)
+        else:
+            self._standings[place] = standing
+            self._more |= standing.state != "stopped"
 
     async def _hear_line(self, process: "_Process") -> dict[str, Any]:
         line = await process.line()
@@ -273,11 +333,17 @@ class _Process:
         self._told.close()
         if self._ended is None:
             self._ended = asyncio.ensure_future(asyncio.to_thread(self._child.wait))
-        status = await asyncio.shield(self._ended)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                status = await asyncio.shield(self._ended)
+        except TimeoutError:
+            # A fold that does not end must not keep the server from ending; what is not kept is done again.
+            os.kill(self._child.process, signal.SIGKILL)
+            status = await asyncio.shield(self._ended)
         self._hearing.close()
         return status
 
 
-def _settle(moved: "asyncio.Future[bool]", reached: bool) -> None:
+def _settle(moved: "asyncio.Future[T]", result: T) -> None:
     if not moved.done():
-        moved.set_result(reached)
+        moved.set_result(result)

@@ -23,6 +23,8 @@ from osteon.adapters.system.scheduler import SystemScheduler
 from osteon.adapters.useragent.agents import UaParserAgents
 from osteon.app.drain_child import Child
 from osteon.app.drain_process import DrainProcess, NotDrained
+from osteon.app.formats import begin_format
+from osteon.app.heads import Heads
 from osteon.app.pages import Pages
 from osteon.app.products import load_product
 from osteon.app.wiring import report_policy_fault, rulebook
@@ -31,11 +33,12 @@ from osteon.gateway import Gateway
 from osteon.model import HOUSE
 from osteon.ports.scheduler import Lane
 
-__all__ = ["Embedded", "NotDrained"]
+__all__ = ["HEADS_EVERY", "Embedded", "NotDrained"]
 
 _LOG = "log"
 _THREADS = 4
 _QUIET = 1.0
+HEADS_EVERY = 3600.0
 
 
 class Embedded(NamedTuple):
@@ -56,6 +59,7 @@ class Embedded(NamedTuple):
         domain: str,
         failed: Callable[[str, BaseException], None],
         forked: Child | None = None,
+        heads_every: float = HEADS_EVERY,
     ) -> "Embedded":
         """Recovers what is in the data folder, drains it, and runs the product on it.
 
@@ -65,14 +69,17 @@ class Embedded(NamedTuple):
             domain: Tenants are subdomains of it.
             failed: Told when something in the background fails that must not: the process is to end.
             forked: A drain that waits to be told what to do; without one, it is started anew.
+            heads_every: The seconds between two signed heads of a tenant's journal.
 
         Raises:
             Locked: Another process serves this folder.
             Damaged: The log holds something else than was written.
+            OtherFormat: The data folder was written in another format.
             NotDrained: The drain cannot bring history and views up to date.
         """
         product = load_product(product_name)
         os.makedirs(data, mode=0o700, exist_ok=True)
+        begin_format(data)
         disk, entropy, clock = SystemDisk(data), SystemEntropy(), SystemClock()
         scheduler = SystemScheduler(failed, _THREADS)
         log = CommitLog.recover(disk, _LOG, known=known_place(disk, _LOG))
@@ -127,6 +134,8 @@ class Embedded(NamedTuple):
         agents = UaParserAgents()
         gateway = Gateway(engine, policies, agents, Pages(engine, domain), domain)
         scheduler.spawn(_upkeep(upkeep, journal, agents), "upkeep")
+        heads = Heads(history, access_log, keyring, disk, clock, scheduler)
+        scheduler.spawn(heads.run(connections.tenants, heads_every), "heads")
         return cls(engine, gateway, log, drain, scheduler, connections)
 
     async def close(self) -> None:

@@ -169,7 +169,7 @@ def _wired(
         history=MemoryHistory(shelf, keyring),
         views=MemoryViews(shelf),
         access_log=MemoryAccessLog(shelf, keyring),
-        drain=MemoryDrain(storage.tape, projection.apply, clock, scheduler, seed),
+        drain=MemoryDrain(storage.tape, projection.apply, clock, scheduler, seed, projection.standing),
         replies=MemoryReplies(),
         passwords=MemoryPasswords(),
         tokens=MemoryTokens(),

@@ -8,7 +8,7 @@ histories themselves. So whatever is filed or retired in between, each entry is 
 import asyncio
 import contextlib
 import difflib
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -18,10 +18,20 @@ import msgspec
 
 from osteon.adapters.commitlog import Retired
 from osteon.adapters.keyfile.keyring import KeyfileKeyring, installation_key
-from osteon.adapters.sqlite import Connections, Settings, SqliteHistory, SqliteViews
+from osteon.adapters.sqlite import (
+    Connections,
+    Settings,
+    SqliteHistory,
+    SqliteViews,
+    filed_views,
+    read_behind,
+    read_standings,
+)
+from osteon.adapters.sqlite.connection import Connection
 from osteon.adapters.system.disk import SystemDisk
 from osteon.adapters.system.entropy import SystemEntropy
 from osteon.adapters.system.scheduler import SystemScheduler
+from osteon.app.formats import expect_format
 from osteon.app.onlooker import Onlooker
 from osteon.domain import Product, Row, View
 from osteon.engine import tables
@@ -31,19 +41,23 @@ from osteon.modules import PLATFORM
 from osteon.modules.tenancy.registry import TenantRow, registry
 from osteon.ports.filing import Progress
 from osteon.ports.keyring import KeyMissing, Unreadable
+from osteon.ports.views import Standing
 
 __all__ = [
     "Chain",
     "Inspection",
     "NoInstallation",
     "NoSuchTenant",
+    "StoppedView",
     "UnreadableEntry",
     "UnreadableFile",
     "known_product",
+    "read_key",
     "remember_product",
 ]
 
 R = TypeVar("R", bound=Row)
+T = TypeVar("T")
 
 LOG, TENANTS, KEY, PRODUCT = "log", "tenants", "keys/installation.key", "product"
 ATTEMPTS = 10
@@ -51,6 +65,7 @@ PAGE = 500
 POLL, DOUBT = 0.1, 1.0
 
 PROGRESS = "SELECT kind, part, place FROM progress"
+COUNT = "SELECT max(number) FROM journal"
 BLOCKS = "SELECT number, stored FROM accesses WHERE number > ? ORDER BY number LIMIT ?"
 
 ENTRIES = decoder(Entry)
@@ -78,6 +93,10 @@ class UnreadableEntry(OsteonError):
         super().__init__(f"Entry {where} is not what was written there. 'osteon journal verify' looks at all of them.")
 
 
+class StoppedView(OsteonError):
+    """Raised when rows are asked for of a view that stopped: no others can be made of its entries."""
+
+
 class Chain(NamedTuple):
     """What is numbered and chained in itself: the entries of a partition; an access log, whose partition is 0."""
 
@@ -97,23 +116,24 @@ class Inspection:
     Attributes:
         tenants: The tenants in the registry, oldest first.
         faults: What could not be read at all; everything else can.
-        catalogue: The platform's own message types.
+        catalogue: The product's message types; without a product, the platform's own.
         keyring: Opens what is sealed.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, key: bytes | None = None, product: Product | None = None) -> None:
         """Opens the key files; see `open`."""
         self.data = data
+        expect_format(data)
         self._disk = SystemDisk(data)
-        self.keyring = KeyfileKeyring(self._disk, SystemEntropy(), _read_key(data, self._disk))
+        self.keyring = KeyfileKeyring(self._disk, SystemEntropy(), key or read_key(data))
         if not self.keyring.has(HOUSE):
             raise NoInstallation(f"'{data}' holds no key of 'house': its server has only begun. Try again.")
         self._scheduler = SystemScheduler(lambda _name, _fault: None, 1)
         self._connections = Connections(self._disk, str(data), self.keyring, Settings())
-        platform = Product("platform", PLATFORM)
-        self.catalogue: Catalogue = platform.catalogue
+        known = product or Product("platform", PLATFORM)
+        self.catalogue: Catalogue = known.catalogue
         self._history = SqliteHistory(self._connections, self.keyring, self._scheduler)
-        self._views = SqliteViews(self._connections, tables(platform), self._scheduler)
+        self._views = SqliteViews(self._connections, tables(known), self._scheduler)
         self._onlooker = Onlooker(self._disk, LOG)
         self._filed: dict[TenantId, Progress] = {}
         self._unfiled: dict[Chain, list[tuple[int, bytes]]] = {}
@@ -122,14 +142,20 @@ class Inspection:
         self.faults: list[OsteonError] = []
 
     @classmethod
-    async def open(cls, data: Path) -> "Inspection":
+    async def open(cls, data: Path, key: bytes | None = None, product: Product | None = None) -> "Inspection":
         """Looks at the installation in `data`.
+
+        Args:
+            data: The data folder.
+            key: The installation's key, where it is not in the folder.
+            product: Whose views and messages are asked for; without it, only the platform's own are known.
 
         Raises:
             NoInstallation: There is none.
+            OtherFormat: The folder was written in another format.
             Unreadable: The keys are damaged.
         """
-        inspection = cls(data)
+        inspection = cls(data, key, product)
         await inspection._look()
         return inspection
 
@@ -205,6 +231,15 @@ class Inspection:
         """The records of a chain that stood in the log alone when this was opened."""
         return self._unfiled.get(chain, ())
 
+    async def records(self, chain: Chain, after: int = 0) -> AsyncIterator[tuple[int, bytes]]:
+        """The records of a chain behind a number, each once, wherever it stands; errors as for `filed`."""
+        async for number, stored in self.filed(chain, after):
+            after = number
+            yield number, stored
+        for number, stored in self.unfiled(chain):
+            if number > after:
+                yield number, stored
+
     def logged(self) -> Iterator[tuple[Record, bytes]]:
         """Every record in the log now, whether it is filed or not.
 
@@ -224,12 +259,8 @@ class Inspection:
             UnreadableFile: The tenant's file cannot be read.
         """
         chain = Chain(tenant, ENTRY, partition)
-        async for sequence, stored in self.filed(chain, after):
-            after = sequence
+        async for sequence, stored in self.records(chain, after):
             yield self._opened(chain, sequence, stored)
-        for sequence, stored in self.unfiled(chain):
-            if sequence > after:
-                yield self._opened(chain, sequence, stored)
 
     async def entries_of(self, tenant: TenantId, entity: str) -> AsyncIterator[Entry]:
         """The entries of one entity, each once, wherever it stands; errors as for `entries`."""
@@ -265,17 +296,23 @@ class Inspection:
             await asyncio.sleep(POLL if found or not self._onlooker.stirs() else DOUBT)
 
     async def rows(self, tenant: TenantId, view: View[R, Any, Any]) -> list[R]:
-        """The rows of a view of the platform's, with what is durable but not filed yet folded in.
+        """The rows of a view that is known, with what is durable but not filed yet folded in.
 
         Raises:
             UnreadableFile: They cannot be read.
+            StoppedView: The view stopped.
         """
         rows: dict[str, R] = {}
         decode = decoder(view.row).decode
+        standing = self._standing(tenant, view.name)
         with self._reading(tenant):
-            async for body in self._views.all(tenant, view.name):
-                row = decode(body)
-                rows[getattr(row, view.key)] = row
+            if standing.fits:
+                async for body in self._views.all(tenant, view.name):
+                    row = decode(body)
+                    rows[getattr(row, view.key)] = row
+        if standing.place is not None:
+            for event in self._events_behind(tenant, standing.place if standing.fits else 0):
+                _fold(view, rows, event)
         for event in self._unfiled_events(tenant):
             _fold(view, rows, event)
         return list(rows.values())
@@ -288,6 +325,15 @@ class Inspection:
             found = await self._page(chain, sequence - 1)
             times += [self._opened(chain, number, stored).context.at for number, stored in found[:1]]
         return max(times, default=None)
+
+    def views(self, tenant: TenantId) -> list[Standing]:
+        """Where each view of a tenant stands, by name.
+
+        Raises:
+            UnreadableFile: That cannot be read.
+        """
+        with self._reading(tenant):
+            return self._lent(tenant, lambda connection: _views(connection, tenant), [])
 
     def size(self, tenant: TenantId) -> int:
         """The bytes of the tenant's files."""
@@ -367,13 +413,40 @@ class Inspection:
             return [(position.sequence, stored) for position, stored in found]
 
     def _query(self, tenant: TenantId, query: str, *bindings: int) -> list[Any]:
+        return self._lent(tenant, lambda connection: connection.execute(query, bindings).fetchall(), [])
+
+    def _lent(self, tenant: TenantId, work: Callable[[Connection], T], absent: T) -> T:
         connection = self._connections.take(tenant)
         if connection is None:
-            return []
+            return absent
         try:
-            return connection.execute(query, bindings).fetchall()
+            return work(connection)
         finally:
             self._connections.give(tenant, connection)
+
+    def _standing(self, tenant: TenantId, view: str) -> Standing:
+        """Where a view stands; one that stopped can be read by nobody."""
+        following = Standing(tenant=tenant, view=view, entries=0)
+        found = next((each for each in self.views(tenant) if each.view == view), following)
+        if found.place is not None and found.stop is not None:
+            stop = found.stop
+            message = (
+                f"The view '{view}' of '{self.name(tenant)}' stopped at a '{stop.event}': {stop.reason}. Mend its code."
+            )
+            raise StoppedView(message)
+        return found
+
+    def _events_behind(self, tenant: TenantId, place: int) -> Iterator[Any]:
+        """The events of what is filed behind a place, where the journal counts by filing."""
+        while stored := self._behind(tenant, place):
+            for each in stored:
+                record = Record.of(each)
+                yield from self._events(self._opened(Chain.of(record), record.position.sequence, each))
+            place += len(stored)
+
+    def _behind(self, tenant: TenantId, place: int) -> Sequence[bytes]:
+        with self._reading(tenant):
+            return self._lent(tenant, lambda connection: read_behind(connection, place, PAGE), [])
 
     def _unfiled_events(self, tenant: TenantId) -> Iterator[Any]:
         for chain, unfiled in self._unfiled.items():
@@ -407,6 +480,13 @@ class Inspection:
             raise UnreadableFile(message) from fault
 
 
+def _views(connection: Connection, tenant: TenantId) -> list[Standing]:
+    behind = {each.view: each for each in read_standings(connection, tenant)}
+    count: int = connection.execute(COUNT).get or 0
+    following = {view: Standing(tenant=tenant, view=view, entries=count) for view in filed_views(connection)}
+    return [each for _, each in sorted((following | behind).items())]
+
+
 def known_product(data: Path) -> str | None:
     """The name of the product that was last served from a data folder."""
     try:
@@ -420,8 +500,13 @@ def remember_product(data: Path, name: str) -> None:
     (data / PRODUCT).write_text(f"{name}\n")
 
 
-def _read_key(data: Path, disk: SystemDisk) -> bytes:
-    """The installation's key, and a glance at whether it is one."""
+def read_key(data: Path) -> bytes:
+    """The key of the installation in a data folder.
+
+    Raises:
+        NoInstallation: The folder holds none.
+        Unreadable: The file is damaged.
+    """
     if not data.is_dir():
         raise NoInstallation(f"There is no folder '{data}'. Name the data folder of an installation with '--data'.")
     missing = [name for name in (KEY, LOG) if not (data / name).exists()]
@@ -429,7 +514,7 @@ def _read_key(data: Path, disk: SystemDisk) -> bytes:
         names = " and ".join(f"'{name}'" for name in missing)
         raise NoInstallation(f"'{data}' holds no installation: it has no {names}. Name its data folder with '--data'.")
     # The key is there, so nothing is made.
-    return installation_key(disk, SystemEntropy())
+    return installation_key(SystemDisk(data), SystemEntropy())
 
 
 def _fold(view: View[R, Any, Any], rows: dict[Any, R], event: Any) -> None:

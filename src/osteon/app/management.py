@@ -1,6 +1,8 @@
 """Management on a port and a thread of its own: live, ready, metrics, info. It answers while the loop is busy or starting."""
 
 import json
+from collections import Counter
+from collections.abc import Collection, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -12,6 +14,8 @@ from prometheus_client.registry import Collector
 
 import osteon
 from osteon.app.embedded import Embedded
+from osteon.engine import Engine
+from osteon.ports.views import Standing
 
 __all__ = ["Management", "commit"]
 
@@ -82,8 +86,31 @@ class _Metrics(Collector):
         yield GaugeMetricFamily("osteon_inbox_waiting", "Commands waiting for their turn", engine.inbox.waiting)
         yield GaugeMetricFamily("osteon_entities", "Entities in memory", entities)
         yield GaugeMetricFamily("osteon_verdicts", "Recorded verdicts in memory", verdicts)
+        yield from _view_metrics(engine, drain.standings)
         running = engine.reactions.running
         yield GaugeMetricFamily("osteon_reactions_running", "Reactions' commands without verdict", running)
+
+
+def _view_metrics(engine: Engine, standings: Collection[Standing]) -> Iterator[GaugeMetricFamily]:
+    """How many views are behind, in how many tenants; and of each of them how far, how fast and for how long."""
+    counted = Counter((each.view, each.state) for each in standings)
+    views = GaugeMetricFamily("osteon_views", "Tenants in which a view does not follow", labels=["view", "state"])
+    for view in engine.product.all_views:
+        for state in ("rebuilding", "catching-up", "stopped"):
+            views.add_metric([view.name, state], counted[view.name, state])
+    labels = ["tenant", "view"]
+    lag = GaugeMetricFamily("osteon_view_lag_entries", "Entries that the rows of a view do not have", labels=labels)
+    done = GaugeMetricFamily("osteon_view_done_ratio", "How much of the work on a view is done", labels=labels)
+    rate = GaugeMetricFamily("osteon_view_entries_per_second", "Entries folded into a view", labels=labels)
+    left = GaugeMetricFamily("osteon_view_left_seconds", "How long the work on a view still takes", labels=labels)
+    for each in standings:
+        where = [each.tenant, each.view]
+        lag.add_metric(where, 0 if each.place is None else each.entries - each.place)
+        done.add_metric(where, each.reached / each.entries if each.entries else 1.0)
+        rate.add_metric(where, each.rate)
+        if each.seconds_left is not None:
+            left.add_metric(where, each.seconds_left)
+    yield from (views, lag, done, rate, left)
 
 
 def commit() -> str | None:

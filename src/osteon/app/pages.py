@@ -9,6 +9,7 @@ from typing import Any, cast
 import msgspec
 
 import osteon
+from osteon.adapters.ed25519 import HeadSigner
 from osteon.app.world import TenantSeed, World, scope_at
 from osteon.engine import Engine
 from osteon.gateway import Request, Response
@@ -69,6 +70,8 @@ class Pages:
                 return self._tenant(request)
             case "/.well-known/jwks.json":
                 return self._keys(request)
+            case "/.well-known/journal-keys.json":
+                return self._journal_keys(request)
             case _:
                 return self._meaning(request.path)
 
@@ -106,6 +109,14 @@ class Pages:
             return None
         keys = self._engine.ports.tokens.public_keys(entry.tenant)
         return _document(msgspec.json.encode(keys), "application/jwk-set+json")
+
+    def _journal_keys(self, request: Request) -> Response | None:
+        """The key that signs the heads of the tenant's journal."""
+        entry = self._entry(request)
+        if entry is None:
+            return None
+        published = HeadSigner(self._engine.ports.keyring, entry.tenant).public.published
+        return _document(msgspec.json.encode(published), "application/jwk-set+json")
 
     def _meaning(self, path: str) -> Response | None:
         """The page of a problem: of the platform's own, or of a module's."""

@@ -14,7 +14,7 @@ import structlog
 import uvloop
 
 from osteon.app.drain_child import Child, fork_drain
-from osteon.app.embedded import Embedded
+from osteon.app.embedded import HEADS_EVERY, Embedded
 from osteon.app.front import Front
 from osteon.app.inspection import known_product
 from osteon.app.management import Management
@@ -34,6 +34,7 @@ class Options(NamedTuple):
     port: int = 8000
     management_port: int = 0
     domain: str = "localhost"
+    heads_every: float = HEADS_EVERY
 
 
 class Serving(NamedTuple):
@@ -93,7 +94,9 @@ class _Server:
 
     async def _start(self, port: int) -> Serving:
         options = self._options
-        embedded = await Embedded.start(options.product, options.data, options.domain, self._failed, self._drain)
+        embedded = await Embedded.start(
+            options.product, options.data, options.domain, self._failed, self._drain, options.heads_every
+        )
         world = cast("World | None", embedded.engine.product.world)
         try:
             if is_new(embedded.engine):

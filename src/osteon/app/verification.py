@@ -1,40 +1,21 @@
 """Verifying a journal: every record stands where it was written, as it was written, behind the one that it followed.
 
 Each chain is walked over the history and then over the log: numbers without a gap, each record sealed for its place,
-each with the hash of the one before it; what stands in both is the same in both. A tail that was cut off both is not
-seen: for that, signed heads must be kept elsewhere.
+each with the hash of the one before it; what stands in both is the same in both. A tail that was cut off both, or a chain
+that was made anew from end to end, is seen by signed heads that were kept elsewhere, and by nothing else.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from osteon.adapters.commitlog import Damaged
+from osteon.app.findings import Finding, short
+from osteon.app.head_checks import ChainCheck, HeadChecks
 from osteon.app.inspection import Chain, Inspection, UnreadableFile
 from osteon.messages import ACCESS, ENTRY, GENESIS, MalformedRecord, Record, record_hash
-from osteon.model import TenantId, Value
+from osteon.model import TenantId
 from osteon.ports.keyring import KeyMissing, Unreadable
 
-__all__ = ["Finding", "Verification"]
-
-
-class Finding(Value):
-    """Something that is not as it was written.
-
-    Attributes:
-        tenant: The tenant's name; None where the log itself is damaged.
-        partition: The partition of the entry; None for the access log, or a whole file.
-        sequence: The number of the entry, or of the block of the access log; None for a whole file.
-        what: It was `changed` or `moved`, or is `missing`, `unreadable` or `unchained`: its hash of the one before does
-            not fit, so one of the two was written anew.
-        expected: What should be there.
-        found: What is there.
-    """
-
-    tenant: str | None
-    partition: int | None
-    sequence: int | None
-    what: str
-    expected: str
-    found: str
+__all__ = ["Verification"]
 
 
 class Verification:
@@ -46,9 +27,18 @@ class Verification:
         chains: The partitions and access logs that were looked at.
     """
 
-    def __init__(self, inspection: Inspection, progress: Callable[[int], None]) -> None:
-        """Verifies what `inspection` sees; `progress` is told now and then how many records were looked at."""
+    def __init__(
+        self, inspection: Inspection, progress: Callable[[int], None], heads: HeadChecks | None = None
+    ) -> None:
+        """Verifies what `inspection` sees, against `heads` that were kept elsewhere.
+
+        Args:
+            inspection: The installation's files.
+            progress: Told now and then how many records were looked at.
+            heads: What is known of the journals from outside.
+        """
         self._inspection = inspection
+        self._heads = heads or HeadChecks(())
         self._progress = progress
         self._logged: dict[Chain, dict[int, bytes]] = {}
         self.entries = self.accesses = self.chains = 0
@@ -57,16 +47,21 @@ class Verification:
         """Everything that is wrong with the journals and access logs of `tenants`, and with the log."""
         for finding in self._read_log():
             yield finding
+        for finding in self._heads.findings(self._inspection, tenants):
+            yield finding
         for tenant in tenants:
-            accesses = Chain(tenant, ACCESS, 0)
-            chains = [Chain(tenant, ENTRY, each) for each in self._inspection.partitions(tenant)]
-            for chain in [*chains, accesses]:
+            for chain in self._chains(tenant):
                 try:
                     async for finding in self._walk(chain):
                         yield finding
                 except (UnreadableFile, KeyMissing, Unreadable) as fault:
                     yield self._unreadable(tenant, fault)
                     break
+
+    def _chains(self, tenant: TenantId) -> list[Chain]:
+        """What there is of a tenant, and what a head says that there was."""
+        partitions = {*self._inspection.partitions(tenant), *self._heads.partitions(tenant)}
+        return [*(Chain(tenant, ENTRY, each) for each in sorted(partitions)), Chain(tenant, ACCESS, 0)]
 
     def _read_log(self) -> Iterator[Finding]:
         """Remembers what the log holds of each chain."""
@@ -85,7 +80,7 @@ class Verification:
 
     async def _walk(self, chain: Chain) -> AsyncIterator[Finding]:
         self.chains += 1
-        walk = _Walk(self._inspection, chain, self._logged.get(chain, {}))
+        walk = _Walk(self._inspection, chain, self._logged.get(chain, {}), self._heads.of(chain))
         async for finding in self._walk_filed(chain, walk):
             yield finding
         for number, stored in self._inspection.unfiled(chain):
@@ -93,6 +88,8 @@ class Verification:
                 self._count(chain)
                 for finding in walk.step(number, stored):
                     yield finding
+        for finding in walk.end():
+            yield finding
 
     async def _walk_filed(self, chain: Chain, walk: "_Walk") -> AsyncIterator[Finding]:
         """Walks through the history to its end, which may move on while it is walked."""
@@ -129,11 +126,12 @@ class Verification:
 class _Walk:
     """One chain, record by record."""
 
-    def __init__(self, inspection: Inspection, chain: Chain, logged: dict[int, bytes]) -> None:
+    def __init__(self, inspection: Inspection, chain: Chain, logged: dict[int, bytes], heads: ChainCheck) -> None:
         self._keyring = inspection.keyring
         self._tenant = inspection.name(chain.tenant)
         self._chain = chain
         self._logged = logged
+        self._heads = heads
         self._noun = "entry" if chain.kind == ENTRY else "block"
         self._hash = GENESIS
         # Behind a record that is not what it was, nothing can be said about the next one's hash of it.
@@ -148,7 +146,12 @@ class _Walk:
             found += self._break(number, stored)
         self._doubted = any(each.what in ("changed", "moved") for each in found)
         self._hash, self.last = hash, number
+        found += (self._finding(*each) for each in self._heads.step(number, stored, hash))
         return iter(found)
+
+    def end(self) -> Iterator[Finding]:
+        """Looks at what heads say of behind the last record."""
+        return (self._finding(*each) for each in self._heads.end(self.last))
 
     def cut(self, end: int) -> Finding:
         """The history says that it holds more than it does; what follows, in the log, follows what is missing."""
@@ -173,7 +176,7 @@ class _Walk:
         elif not self._is_sealed(record):
             yield self._finding(number, "changed", f"{self._noun} {number} as it was sealed", "other bytes")
         elif self._logged.get(number, hash) != hash:
-            yield self._finding(number, "changed", f"what the log has: {_short(self._logged[number])}", _short(hash))
+            yield self._finding(number, "changed", f"what the log has: {short(self._logged[number])}", short(hash))
 
     def _break(self, number: int, stored: bytes) -> Iterator[Finding]:
         previous = Record.of(stored).previous
@@ -183,7 +186,7 @@ class _Walk:
             yield self._finding(self.last + 1, "missing", f"block {self.last + 1}", f"block {number}")
             return
         before = f"of {self._noun} {self.last}" if self.last else "that begins a chain"
-        yield self._finding(number, "unchained", f"the hash {before}: {_short(self._hash)}", _short(previous))
+        yield self._finding(number, "unchained", f"the hash {before}: {short(self._hash)}", short(previous))
 
     def _is_sealed(self, record: Record) -> bool:
         try:
@@ -204,7 +207,3 @@ def _described(record: Record) -> str:
     position = record.position
     noun = {ENTRY: f"entry {position.sequence} of partition {position.partition}", ACCESS: f"block {position.sequence}"}
     return f"{noun.get(record.kind, f'a record of kind {record.kind}')}, tenant '{record.tenant}'"
-
-
-def _short(hash: bytes) -> str:
-    return f"{hash.hex()[:16]}…"

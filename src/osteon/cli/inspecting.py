@@ -10,7 +10,7 @@ from pathlib import Path
 from osteon.app.inspection import Inspection
 from osteon.cli.terminal import coloured
 
-__all__ = ["add_options", "complain", "inspecting"]
+__all__ = ["add_options", "complain", "inspecting", "writing"]
 
 Work = Callable[[Inspection, argparse.Namespace], Awaitable[int]]
 
@@ -38,6 +38,19 @@ def inspecting(work: Work) -> Callable[[argparse.Namespace], int]:
             return 0
 
     return run
+
+
+def writing(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """A command that writes files: it says what the disk has against that, such as that it is full."""
+
+    def told(options: argparse.Namespace) -> int:
+        try:
+            return run(options)
+        except OSError as fault:
+            complain(f"{fault}. What was begun is not finished; run it again once that is mended.")
+            return 1
+
+    return told
 
 
 async def _inspect(options: argparse.Namespace, work: Work) -> int:

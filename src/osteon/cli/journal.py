@@ -4,15 +4,21 @@ import argparse
 import heapq
 import time
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
+from osteon.app.findings import Finding
+from osteon.app.head_checks import HeadChecks
 from osteon.app.inspection import Chain, Inspection, known_product
 from osteon.app.products import NoSuchProduct, load_product
-from osteon.app.verification import Finding, Verification
-from osteon.cli.inspecting import add_options, complain, inspecting
+from osteon.app.verification import Verification
+from osteon.cli import heads
+from osteon.cli.inspecting import complain, inspecting
 from osteon.cli.lines import Lines
+from osteon.cli.parts import add_part, chosen_tenants
 from osteon.cli.terminal import Progress, coloured
 from osteon.messages import ENTRY, Catalogue, Entry
+from osteon.messages.heads import SignedHead
 from osteon.model import OsteonError, TenantId, is_identifier, record_json
 
 __all__ = ["add_to"]
@@ -34,9 +40,11 @@ Entries are shown once they are durable. End it with Ctrl-C.
 VERIFY = """examples:
   osteon journal verify                            everything; ends with 1 when something is wrong
   osteon journal verify --tenant acme --json       one tenant, as one object
+  osteon journal verify --heads heads.json         nothing changed since those heads were written
 
 Walks every partition, and the access log, over the history and the log: numbers without a gap, records that open
-for the place where they stand, hashes that fit. A tail that was cut off is not seen.
+for the place where they stand, hashes that fit. A tail that was cut off, or a chain that was made anew, is seen
+with heads that left this machine before: --heads. They are checked with the key files here, or with --key.
 """
 
 
@@ -44,26 +52,21 @@ def add_to(commands: Any) -> None:
     """Adds the commands to a parser."""
     journal: argparse.ArgumentParser = commands.add_parser("journal", help="show, follow or verify what was recorded")
     parts = journal.add_subparsers(dest="part", required=True, metavar="part")
-    show = _part(parts, "show", "show entries", SHOW)
-    follow = _part(parts, "follow", "show entries, then others as they become durable", FOLLOW)
+    show = add_part(parts, "show", "show entries", SHOW)
+    follow = add_part(parts, "follow", "show entries, then others as they become durable", FOLLOW)
     for parser in (show, follow):
         parser.add_argument("--entity", metavar="ID", help="only the entries of this entity")
         parser.add_argument("--partition", type=int, metavar="N", help="only those of this partition")
         parser.add_argument("--limit", type=int, metavar="N", help="only the newest N")
         parser.add_argument("--reveal", action="store_true", help="mask nothing")
         parser.add_argument("--product", metavar="NAME", help="the product (default: the one that was last served)")
-    verify = _part(parts, "verify", "find changed, moved and missing entries", VERIFY)
+    verify = add_part(parts, "verify", "find changed, moved and missing entries", VERIFY)
     show.set_defaults(run=inspecting(_show))
     follow.set_defaults(run=inspecting(_follow))
+    verify.add_argument("--heads", type=Path, metavar="FILE", help="signed heads that were kept elsewhere; - for input")
+    verify.add_argument("--key", type=Path, metavar="FILE", help="the public key that must have signed the heads")
     verify.set_defaults(run=inspecting(_verify))
-
-
-def _part(parts: Any, name: str, help: str, examples: str) -> argparse.ArgumentParser:  # noqa: A002
-    shape = argparse.RawDescriptionHelpFormatter
-    parser: argparse.ArgumentParser = parts.add_parser(name, help=help, epilog=examples, formatter_class=shape)
-    add_options(parser)
-    parser.add_argument("--tenant", metavar="NAME|ID", help="only this tenant")
-    return parser
+    heads.add_to(parts)
 
 
 async def _show(inspection: Inspection, options: argparse.Namespace) -> int:
@@ -79,7 +82,7 @@ async def _show(inspection: Inspection, options: argparse.Namespace) -> int:
 
 async def _follow(inspection: Inspection, options: argparse.Namespace) -> int:
     lines = Lines(_catalogue(inspection, options), reveal=options.reveal)
-    tenants = _tenants(inspection, options) if options.tenant else None
+    tenants = chosen_tenants(inspection, options) if options.tenant else None
     async for entry in _chosen(inspection, options):
         _print(inspection, options, lines, entry)
     async for entry in inspection.follow():
@@ -90,9 +93,11 @@ async def _follow(inspection: Inspection, options: argparse.Namespace) -> int:
 
 async def _verify(inspection: Inspection, options: argparse.Namespace) -> int:
     began = time.monotonic()
-    tenants = _tenants(inspection, options)
+    kept = heads.heads_in(options.heads) if options.heads else []
+    tenants = _of_heads(inspection, options, kept)
     progress = Progress("records looked at")
-    verification = Verification(inspection, progress)
+    checks = HeadChecks(kept, heads.key_in(options.key) if options.key else None)
+    verification = Verification(inspection, progress, checks)
     findings: list[Finding] = []
     async for finding in verification.findings(tenants):
         findings.append(finding)
@@ -101,20 +106,34 @@ async def _verify(inspection: Inspection, options: argparse.Namespace) -> int:
             print(_described(finding))
     progress.end()
     seconds = time.monotonic() - began
-    counts = {"tenants": len(tenants), "entries": verification.entries, "accessBlocks": verification.accesses}
+    counts = {
+        "tenants": len(tenants),
+        "entries": verification.entries,
+        "accessBlocks": verification.accesses,
+        "heads": len(kept),
+    }
     if options.json:
         whole = {"whole": not findings, **counts, "chains": verification.chains, "seconds": round(seconds, 3)}
         print(record_json({**whole, "findings": findings}).decode())
     else:
-        print(_summary(verification, len(tenants), len(findings), seconds))
+        print(_summary(verification, len(tenants), len(kept), len(findings), seconds))
     return 1 if findings else 0
+
+
+def _of_heads(inspection: Inspection, options: argparse.Namespace, kept: Sequence[SignedHead]) -> list[TenantId]:
+    """The tenants that are asked for; those too of which there is a head and a key, and nothing else any more."""
+    tenants = chosen_tenants(inspection, options)
+    if options.tenant:
+        return tenants
+    named = {signed.head.tenant: None for signed in kept}
+    return [*tenants, *(each for each in named if each not in tenants and inspection.keyring.has(each))]
 
 
 async def _chosen(inspection: Inspection, options: argparse.Namespace) -> AsyncIterator[Entry]:
     """The entries that the options ask for."""
     if options.entity is not None and not is_identifier(options.entity):
         raise OsteonError(f"'{options.entity}' is not the identifier of an entity; those have 26 letters and digits.")
-    tenants = _tenants(inspection, options)
+    tenants = chosen_tenants(inspection, options)
     if options.limit is None:
         for tenant in tenants:
             async for entry in _by_time(_sources(inspection, options, tenant)):
@@ -174,10 +193,6 @@ def _when(entry: Entry) -> str:
     return entry.command.id
 
 
-def _tenants(inspection: Inspection, options: argparse.Namespace) -> list[TenantId]:
-    return [inspection.named(options.tenant)] if options.tenant else inspection.all_tenants()
-
-
 def _catalogue(inspection: Inspection, options: argparse.Namespace) -> Catalogue:
     """The message types by which it is known what is sensitive."""
     if options.product:
@@ -209,8 +224,9 @@ def _described(finding: Finding) -> str:
     return f"{what}  {', '.join(where)}: expected {finding.expected}; found {finding.found}"
 
 
-def _summary(verification: Verification, tenants: int, findings: int, seconds: float) -> str:
+def _summary(verification: Verification, tenants: int, heads: int, findings: int, seconds: float) -> str:
     seen = f"{verification.entries:,} entries and {verification.accesses:,} blocks of the access log"
     where = f"in {verification.chains:,} chains of {tenants:,} tenants, {seconds:.1f} s"
+    where = f"{where}, against {heads:,} heads" if heads else where
     verdict = coloured(f"{findings:,} findings", "red") if findings else coloured("nothing is wrong", "green")
     return f"{seen} {where}: {verdict}."

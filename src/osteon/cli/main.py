@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from osteon.app.logs import configure_logs
-from osteon.cli import journal, schemas, tenants, up, views
+from osteon.cli import backup, export, journal, restore, schemas, tenants, up, upgrade, views
 from osteon.cli.inspecting import complain
 from osteon.model import OsteonError
 
@@ -14,8 +14,10 @@ EXAMPLES = """examples:
   osteon up demo.main:product --data shop     serve a product
   osteon tenants --data shop                  what is in its folder, whether it is served or not
   osteon journal follow --data shop           what happens there
+  osteon backup --data shop --to monday       a copy of it, while it is served
 
-'osteon COMMAND --help' tells more about each. What only reads never writes, and needs no server.
+'osteon COMMAND --help' tells more about each. What only reads never writes into
+the folder, and needs no server.
 """
 INTERRUPTED = 130
 
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for command in (up, journal, views, tenants, schemas):
+    for command in (up, journal, views, tenants, backup, restore, export, upgrade, schemas):
         command.add_to(commands)
     options = parser.parse_args(arguments)
     configure_logs()

@@ -4,9 +4,9 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TextIO
+from typing import Self, TextIO
 
-__all__ = ["Progress", "coloured", "size", "table", "time"]
+__all__ = ["Progress", "Stages", "coloured", "size", "table", "time"]
 
 COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "faint": "2"}
 
@@ -29,6 +29,25 @@ class Progress:
         """Takes the line away."""
         if self._shown:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+class Stages:
+    """Progress of work that has several stages: the last one stands in the line, which goes when the work is done."""
+
+    def __init__(self) -> None:
+        """Nothing is done yet."""
+        self._progress: dict[str, Progress] = {}
+
+    def __call__(self, what: str, count: int) -> None:
+        """So many of these are done."""
+        self._progress.setdefault(what, Progress(what))(count)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for progress in self._progress.values():
+            progress.end()
 
 
 def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from osteon.app.embedded import HEADS_EVERY
 from osteon.app.inspection import remember_product
 from osteon.app.server import Options, Serving, serve
 from osteon.app.world import scope_at
@@ -31,6 +32,13 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--data", type=Path, default=Path(".osteon"), help="the data folder (default: .osteon)")
     parser.add_argument("--port", type=int, default=8000, help="the port, 0 for any free one (default: 8000)")
     parser.add_argument("--management-port", type=int, default=0, help="the port of management (default: a free one)")
+    parser.add_argument(
+        "--heads-every",
+        type=float,
+        default=HEADS_EVERY,
+        metavar="SECONDS",
+        help="how often a signed head of each journal is kept (default: an hour)",
+    )
     parser.add_argument("--json", action="store_true", help="say one line of JSON once it serves")
     parser.set_defaults(run=run)
 
@@ -44,7 +52,14 @@ def run(options: argparse.Namespace) -> int:
         say(serving)
 
     try:
-        return serve(Options(options.product, options.data, options.port, options.management_port), ready)
+        wanted = Options(
+            options.product,
+            options.data,
+            options.port,
+            options.management_port,
+            heads_every=options.heads_every,
+        )
+        return serve(wanted, ready)
     except OSError as fault:
         if fault.errno == errno.EADDRINUSE:
             complain("A port is taken already. Choose another with '--port' or '--management-port'; 0 is any free one.")
@@ -87,7 +102,10 @@ def _people(serving: Serving) -> list[dict[str, Any]]:
     roots = {each.name: each.root for each in serving.embedded.engine.indexes.tenants.all()}
     people: list[dict[str, Any]] = []
     for tenant in serving.world.tenants if serving.world else ():
-        root = roots[tenant.name]
+        root = roots.get(tenant.name)
+        if root is None:
+            # The world has grown since the installation began with it.
+            continue
         for person in tenant.people:
             roles = [
                 {"role": each.role, "scope": scope_at(root, each.path), "path": " > ".join(("Global", *each.path))}

@@ -77,6 +77,7 @@ class View(Generic[R, Born, Changed]):
         begin: Callable[[OnlyBorn], OnlyRow],
         queries: Sequence[type[Query[Any]]] = (),
         index: Callable[[], Index[OnlyRow]] | None = None,
+        revision: int = 1,
     ) -> None: ...
 
     @overload
@@ -87,6 +88,7 @@ class View(Generic[R, Born, Changed]):
         evolve: Callable[[Changed, R], R | None],
         queries: Sequence[type[Query[Any]]] = (),
         index: Callable[[], Index[R]] | None = None,
+        revision: int = 1,
     ) -> None: ...
 
     def __init__(
@@ -96,6 +98,7 @@ class View(Generic[R, Born, Changed]):
         evolve: Callable[[Any, Any], Any] | None = None,
         queries: Sequence[type[Query[Any]]] = (),
         index: Callable[[], Index[Any]] | None = None,
+        revision: int = 1,
     ) -> None:
         """Declares a view; its row type and its events are read from the annotations.
 
@@ -104,6 +107,8 @@ class View(Generic[R, Born, Changed]):
             evolve: The row after any other event; None removes it.
             queries: The `Find` and `Browse` types that it answers.
             index: Makes what keeps the rows in memory, where something is decided by them.
+            revision: To be raised when the code of the two functions makes other rows of the same events: rows are made
+                again then. A change of fields, filters or events is seen without it.
 
         Raises:
             Misdeclared: A query filters by a field that the row does not have, or an event does not say for sure which row it
@@ -113,6 +118,7 @@ class View(Generic[R, Born, Changed]):
         self.evolve: Callable[[Changed, R], R | None] | None = evolve
         self.queries = tuple(queries)
         self.index = index
+        self.revision = revision
         self.row: type[R] = return_type(begin)
         self.beginning: tuple[type[Born], ...] = parameter_types(begin)
         self.evolving: tuple[type[Changed], ...] = parameter_types(evolve) if evolve else ()

@@ -4,6 +4,7 @@ One thread serves all partitions of all tenants. State may run ahead of the jour
 no reaction.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -78,6 +79,7 @@ class Processor:
         self._batches = batches
         self._drained = drained
         self._tenants: dict[TenantId, TenantMemory] = {}
+        self._opening: dict[TenantId, asyncio.Lock] = {}
         self._cold: dict[tuple[TenantId, str], deque[Delivery]] = {}
         self._log = structlog.get_logger("osteon.engine")
 
@@ -116,13 +118,19 @@ class Processor:
     async def open_tenant(self, tenant: TenantId) -> TenantMemory:
         """Takes a tenant's partitions over; does nothing when they are held already."""
         memory = self._tenants.get(tenant)
-        if memory is None:
-            heads = await self._journal.take_over(tenant)
-            greatest_entity, greatest_external = await self._history.greatest(tenant)
-            sequences = [heads.get(partition, 0) for partition in range(PARTITIONS)]
-            memory = TenantMemory(tenant, sequences, greatest_entity, greatest_external)
-            memory.durable_entries = memory.drained_entries = sum(sequences)
-            memory = self._tenants.setdefault(tenant, memory)
+        if memory is not None:
+            return memory
+        # Taken over twice, the heads of its chains could be set back behind what was written in between.
+        async with self._opening.setdefault(tenant, asyncio.Lock()):
+            memory = self._tenants.get(tenant)
+            if memory is None:
+                heads = await self._journal.take_over(tenant)
+                greatest_entity, greatest_external = await self._history.greatest(tenant)
+                sequences = [heads.get(partition, 0) for partition in range(PARTITIONS)]
+                memory = TenantMemory(tenant, sequences, greatest_entity, greatest_external)
+                memory.durable_entries = memory.drained_entries = sum(sequences)
+                self._tenants[tenant] = memory
+        self._opening.pop(tenant, None)
         return memory
 
     def take(self, delivery: Delivery) -> None:

@@ -24,7 +24,7 @@ from osteon.engine.folding import (
     followed_events,
 )
 from osteon.messages import ACCESS, ENTRY, Record, Verdict, parted
-from osteon.model import AccountId, Identifier, InvocationId, TenantId, Value, decoder
+from osteon.model import AccountId, Identifier, InvocationId, TenantId, Value, decoder, replace
 from osteon.ports.filing import AccessRecord, Batch, EntryRecord, Filing, Progress, Step
 from osteon.ports.keyring import Keyring
 from osteon.ports.views import Standing
@@ -195,9 +195,19 @@ class Projection:
         if batch.stops:
             self._falling_behind()
         self._filing.file(tenant, batch)
+        count = filed + len(batch.entries)
         for view, (after, stop) in batch.stops.items():
-            count = filed + len(batch.entries)
             self._stand(Standing(tenant=tenant, view=view, entries=count, place=filed + after, stop=stop))
+        if tenant in self._standing:
+            self._fall_further(tenant, count)
+
+    def _fall_further(self, tenant: TenantId, count: int) -> None:
+        """Tells of the views that do not follow that there are more entries now."""
+        standings = self._standing[tenant]
+        for view, standing in standings.items():
+            if standing.entries < count:
+                standings[view] = replace(standing, entries=count)
+                self._told(standings[view])
 
     def _advance(self, tenant: TenantId, view: str) -> None:
         """Brings a view further, and all others of the tenant that are at the same place."""

@@ -109,7 +109,10 @@ class Reader:
         if not await self._drain.reached(self._processor.last_batch(tenant), self._bound):
             raise Refused("views.behind", retryable=True)
         asking = self._asking[type(query)]
-        self._see_that_it_follows(tenant, asking.view.name)
+        standing = self._drain.standing(tenant, asking.view.name)
+        if standing is not None and standing.place is not None:
+            # Something depends on the row: an older one will not do.
+            raise _refusal(standing)
         body = await self._views.find(tenant, _selection(asking, query, None))
         return None if body is None else decoder(asking.view.row).decode(body)
 
@@ -139,12 +142,6 @@ class Reader:
         found = await self._views.browse(context.tenant, selection, browse.limit, browse.cursor)
         following = b"null" if found.next is None else b'"' + found.next.encode() + b'"'
         return b'{"items":[' + b",".join(found.bodies) + b'],"next":' + following + b"}", len(found.bodies)
-
-    def _see_that_it_follows(self, tenant: TenantId, view: str) -> None:
-        """Something depends on the rows of now: older ones will not do."""
-        standing = self._drain.standing(tenant, view)
-        if standing is not None and standing.place is not None:
-            raise _refusal(standing)
 
     def _scopes(self, context: InvocationContext) -> list[ScopeId] | None:
         """The scope and all below it; None for the whole tenant."""
@@ -190,12 +187,19 @@ class Reader:
     async def _is_within(self, entity_type: str, entity: str, context: InvocationContext) -> bool:
         """Whether an entity is visible from the scope: it has a row in one of its entity's views there."""
         scopes = self._scopes(context)
+        behind: Standing | None = None
         for view in self._product.all_views:
             if view.key == entity_type and (view.scoped or scopes is None):
-                self._see_that_it_follows(context.tenant, view.name)
+                standing = self._drain.standing(context.tenant, view.name)
+                if standing is not None and standing.place is not None:
+                    # By older rows, it may be where it is no longer.
+                    behind = standing
+                    continue
                 selection = Selection(view.name, scopes, {"key": entity}, {})
                 if await self._views.find(context.tenant, selection) is not None:
                     return True
+        if behind is not None:
+            raise _refusal(behind)
         return False
 
 

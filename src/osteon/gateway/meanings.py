@@ -39,6 +39,14 @@ MEANINGS: Mapping[str, str] = {
     "unavailable": "It is not known whether the command was recorded. The same request under the same key will tell.",
     "expired": "The command waited for too long and was not run. Try again under the same key.",
     "views.behind": "The view has not come to the position asked for. Try again.",
+    "views.rebuilding": (
+        "The view is being made again, and what is there of it does not answer this. `percent` of it is done, the rest takes "
+        "`seconds` (null while nobody knows). Try again."
+    ),
+    "views.stopped": (
+        "The view stopped at an entry that it cannot take, and what it shows is old. Commands and other queries go on. It goes "
+        "on once its code is mended; to try again at once does not help."
+    ),
 }
 
 STATUSES: Mapping[int, str] = {

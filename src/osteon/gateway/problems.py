@@ -40,10 +40,13 @@ _STATUS = {
     "unavailable": 503,
     "expired": 503,
     "views.behind": 503,
+    "views.rebuilding": 503,
+    "views.stopped": 503,
 }
 _SUFFIXES = {"not-found": 404, "not-recognised": 401}
 _JSON = (("content-type", "application/problem+json"),)
 _SOON = (*_JSON, ("retry-after", "1"))
+_LATER = (*_JSON, ("retry-after", "60"))
 _WHO = (*_JSON, ("www-authenticate", "Bearer"))
 
 
@@ -74,7 +77,7 @@ def problem_response(problem: Problem, invocation: str | None = None) -> Respons
 
 def _headers(status: int, problem: Problem) -> tuple[tuple[str, str], ...]:
     if status in (429, 503):
-        return _SOON
+        return _LATER if problem.key == "views.stopped" else _SOON
     if status == 401:
         return _WHO
     return (*_JSON, ("allow", problem.params["allow"])) if status == 405 else _JSON

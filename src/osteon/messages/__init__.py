@@ -3,7 +3,7 @@
 from osteon.messages.catalogue import Catalogue, Kind, MessageType
 from osteon.messages.entry import Correlation, Entry, Happened, Position, Recorded, Verdict
 from osteon.messages.message import Command, Event, Message, Query, wire_name
-from osteon.messages.record import ACCESS, ENTRY, GENESIS, PLACE, MalformedRecord, Record, header, record_hash
+from osteon.messages.record import ACCESS, ENTRY, GENESIS, PLACE, MalformedRecord, Record, header, parted, record_hash
 
 __all__ = [
     "ACCESS",
@@ -26,6 +26,7 @@ __all__ = [
     "Recorded",
     "Verdict",
     "header",
+    "parted",
     "record_hash",
     "wire_name",
 ]

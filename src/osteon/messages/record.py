@@ -17,7 +17,7 @@ from ulid import ULID
 from osteon.messages.entry import Position
 from osteon.model import Identifier, OsteonError, TenantId
 
-__all__ = ["ACCESS", "ENTRY", "GENESIS", "PLACE", "MalformedRecord", "Record", "header", "record_hash"]
+__all__ = ["ACCESS", "ENTRY", "GENESIS", "PLACE", "MalformedRecord", "Record", "header", "parted", "record_hash"]
 
 ENTRY, ACCESS, PLACE = 1, 2, 3
 GENESIS = bytes(32)
@@ -54,6 +54,17 @@ class Record(NamedTuple):
             )
         _, kind, tenant, partition, sequence, previous = _HEADER.unpack_from(stored)
         return cls(kind, _text(tenant), Position(partition, sequence), previous, stored[:_SIZE], stored[_SIZE:])
+
+
+def parted(stored: bytes) -> tuple[bytes, bytes]:
+    """The `place` and the `sealed` of a record: for whoever reads many and needs no more of them.
+
+    Raises:
+        MalformedRecord: See `Record.of`.
+    """
+    if len(stored) < _SIZE or stored[0] != _VERSION:
+        Record.of(stored)
+    return stored[:_SIZE], stored[_SIZE:]
 
 
 def header(kind: int, tenant: bytes, position: Position, previous: bytes) -> bytes:

@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from osteon.model import TenantId
+from osteon.ports.views import Standing
+
 __all__ = ["Drain", "Tail"]
 
 
@@ -20,6 +23,10 @@ class Drain(Protocol):
 
     async def reached(self, batch: int, within: float) -> bool:
         """Waits until `batch` is drained, hurrying the drain; False when that takes more than `within` seconds."""
+        ...
+
+    def standing(self, tenant: TenantId, view: str) -> Standing | None:
+        """Where a view of a tenant stands, as of what is drained; None when it has everything that is."""
         ...
 
 

@@ -3,12 +3,12 @@
 Three ports read what is filed here: `History`, `Views`, `AccessLog`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from osteon.messages import Position
 from osteon.model import AccountId, InvocationId, OsteonError, TenantId
+from osteon.ports.views import Standing, Stop
 
 __all__ = [
     "AccessRecord",
@@ -18,9 +18,10 @@ __all__ = [
     "Filing",
     "Misfiled",
     "Progress",
-    "Renewal",
     "RowChange",
     "RowChanges",
+    "Step",
+    "Stopped",
     "Table",
     "ViewChanged",
 ]
@@ -50,15 +51,15 @@ class Misfiled(OsteonError):
 
 
 class ViewChanged(OsteonError):
-    """Raised when a tenant's views were declared otherwise when they were filed: the rows must be made again."""
+    """Raised when views of a tenant do not follow and nobody has looked: declared otherwise than they were filed, or stopped."""
 
     def __init__(self, tenant: TenantId, views: Sequence[str]) -> None:
-        """Names the views that are new, gone, or declared with other columns."""
+        """Names the views that are new, gone, declared otherwise, or behind."""
         self.tenant, self.views = tenant, tuple(views)
         names = ", ".join(f"'{view}'" for view in views)
         super().__init__(
-            f"Views of the tenant '{tenant}' are declared otherwise than when they were filed: {names}. "
-            "The next start of the drain makes them again."
+            f"Views of the tenant '{tenant}' are not as they are declared, or behind its journal: {names}. "
+            "The next start of the drain sees to them."
         )
 
 
@@ -70,7 +71,8 @@ class Table(NamedTuple):
         columns: The columns that queries filter by.
         indexed: Those of them by which a few rows among many are found; not worth it for a boolean.
         searched: Those of them in which a text is looked for.
-        content: What a row holds, and from which events it is folded, as text; only ever compared.
+        row: What a row holds, as text; only ever compared.
+        folded: From which events it is folded, and by which revision of the code, as text; only ever compared.
     """
 
     name: str
@@ -78,7 +80,8 @@ class Table(NamedTuple):
     columns: tuple[str, ...]
     indexed: tuple[str, ...]
     searched: tuple[str, ...]
-    content: str = ""
+    row: str = ""
+    folded: str = ""
 
 
 class EntryRecord(NamedTuple):
@@ -123,12 +126,40 @@ RowChanges = Mapping[str, Mapping[str, RowChange | None]]
 """By view, the changed row of each key, None for a removed one."""
 
 
+class Stopped(NamedTuple):
+    """A view that stopped: `after` so many of the entries at hand, which its rows have, and why."""
+
+    after: int
+    stop: Stop
+
+
 class Batch(NamedTuple):
-    """Everything of one tenant to be filed at once."""
+    """Everything of one tenant to be filed at once. `stops` are the views that followed until now and stop within it."""
 
     entries: Sequence[EntryRecord]
     accesses: Sequence[AccessRecord]
     rows: RowChanges
+    stops: Mapping[str, Stopped] = {}
+
+
+class Step(NamedTuple):
+    """What brings some views further that do not follow.
+
+    Attributes:
+        views: Which; all of them are at the same place, with rows beside those that answer, or without.
+        place: How many entries their rows have.
+        entries: How many the rows have afterwards in addition, but for those that stop.
+        rows: What is put, and taken away.
+        stops: Those that stop within it.
+        rate: How many entries a second are folded.
+    """
+
+    views: Sequence[str]
+    place: int
+    entries: int
+    rows: RowChanges
+    stops: Mapping[str, Stopped] = {}
+    rate: float = 0.0
 
 
 class Progress(NamedTuple):
@@ -136,27 +167,6 @@ class Progress(NamedTuple):
 
     sequences: Mapping[int, int]
     accesses: int
-
-
-class Renewal(Protocol):
-    """The changed views of one tenant while their rows are made again: they begin empty."""
-
-    @property
-    def views(self) -> Sequence[str]:
-        """The views whose rows are to be made."""
-        ...
-
-    def entries(self) -> Iterator[Sequence[bytes]]:
-        """The record of every filed entry in the order of filing, part by part."""
-        ...
-
-    def row(self, view: str, key: str) -> RowChange | None:
-        """A row as it was put last."""
-        ...
-
-    def put(self, rows: RowChanges) -> None:
-        """Puts rows, and takes removed ones away."""
-        ...
 
 
 class Filing(Protocol):
@@ -170,14 +180,33 @@ class Filing(Protocol):
         """Every tenant that has its place."""
         ...
 
-    def changed(self, tenant: TenantId) -> Sequence[str]:
-        """The tenant's views that are new, gone, or declared otherwise than when they were filed; makes no place."""
+    def revise(self, tenant: TenantId) -> Sequence[Standing]:
+        """Brings the views of a tenant in line with those declared; makes no place for one that has none.
+
+        Views that are gone are dropped. Of a view that is new, or was declared otherwise, rows are made beside those that
+        are there, which stay as they are until the new ones have every entry.
+
+        Returns:
+            The views that do not follow.
+        """
         ...
 
-    def renewal(self, tenant: TenantId) -> AbstractContextManager[Renewal]:
-        """Makes the changed views of a tenant again, and drops those that are gone: all of it or nothing.
+    def begin(self, tenant: TenantId, view: str) -> Standing:
+        """Begins to make the rows of a view again, beside those that are there. What was begun before begins anew."""
+        ...
 
-        It is kept at the end of the block, and given up where the block raises or the process ends before.
+    def behind(self, tenant: TenantId, place: int, most: int) -> Sequence[bytes]:
+        """The records of the entries behind the first `place` in the order of filing, `most` at most."""
+        ...
+
+    def advance(self, tenant: TenantId, step: Step) -> Sequence[Standing]:
+        """Brings views further: all of it or nothing. Those that have every entry then follow; new rows replace the old ones.
+
+        Returns:
+            Where the views of the step stand.
+
+        Raises:
+            Misfiled: One of them is at another place.
         """
         ...
 
@@ -185,16 +214,16 @@ class Filing(Protocol):
         """How far the tenant is filed; makes its place when it is new.
 
         Raises:
-            ViewChanged: The place was made for other views than those of now.
+            ViewChanged: The place was made for other views than those of now, or some do not follow, and `revise` was not asked.
         """
         ...
 
-    def row(self, tenant: TenantId, view: str, key: str) -> RowChange | None:
-        """A row of a view as filed."""
+    def row(self, tenant: TenantId, view: str, key: str, *, beside: bool = False) -> RowChange | None:
+        """A row of a view as filed; with `beside`, among those that are made beside them."""
         ...
 
     def file(self, tenant: TenantId, batch: Batch) -> None:
-        """Files a batch: all of it or nothing, entries in the order of the journal.
+        """Files a batch: all of it or nothing, entries in the order of the journal; rows of views that follow.
 
         Raises:
             Misfiled: Something in it is filed already, or a partition has a gap.

@@ -1,9 +1,10 @@
 """The commit log: one for all tenants of a process, in segment files of zeros, each batch a frame with a checksum.
 
-`CommitLog` appends; `Tail` reads behind it, from any process. Records are opaque here: sealing and chaining them is
-done above.
+`CommitLog` appends; `Tail` reads behind it, from any process, and `LogCopy` keeps a copy of what it reads. Records are opaque
+here: sealing and chaining them is done above.
 """
 
+from osteon.adapters.commitlog.copying import LogCopy
 from osteon.adapters.commitlog.errors import (
     AppendFailed,
     Damaged,
@@ -29,6 +30,7 @@ __all__ = [
     "KnownPlace",
     "LogBroken",
     "LogClosed",
+    "LogCopy",
     "LogError",
     "Place",
     "Recovery",

@@ -41,6 +41,9 @@ class LogJournal:
         self._chains: dict[tuple[TenantId, int], bytes] = {}
         self._accesses: dict[TenantId, int] = {}
         self._tenants: dict[TenantId, bytes] = {}
+        # By segment, its last batch with an entry; and the last batch of which reactions want nothing more.
+        self._entries: dict[int, int] = {}
+        self._settled = 0
 
     async def take_over(self, tenant: TenantId) -> Mapping[int, int]:
         # A tenant's first entry is the first that needs its key.
@@ -64,6 +67,9 @@ class LogJournal:
             records = [Record.of(each) for each in stored]
             settled = max((record.position.sequence for record in records if record.kind == PLACE), default=None)
             behind.append((place.frame, [record for record in records if record.kind == ENTRY]))
+            if behind[-1][1]:
+                self._entries[place.segment] = place.frame
+            self._settled = max(self._settled, settled or 0)
             if settled is not None:
                 behind = [(batch, found) for batch, found in behind if batch > settled]
         tail.close()
@@ -73,8 +79,17 @@ class LogJournal:
         return await self._lane.run(lambda: self._append(batch))
 
     def retire(self, before: int) -> None:
-        """Gives up what every history has synced: the segments before `before`. Blocking; for a lane of its own."""
-        self._log.retire(min(before, self._log.place.segment))
+        """Gives up what every history has synced: the segments before `before`, unless a reaction may still need them.
+
+        Blocking; for a lane of its own.
+        """
+        entries = list(self._entries.items())
+        needed = [segment for segment, last in entries if last > self._settled]
+        before = min(before, self._log.place.segment, *needed)
+        self._log.retire(before)
+        for segment, _ in entries:
+            if segment < before:
+                del self._entries[segment]
 
     def prepare(self) -> None:
         """Makes a spare for the next segment, before commands need it. Blocking; for the same lane."""
@@ -89,10 +104,16 @@ class LogJournal:
         before: dict[tuple[TenantId, int], bytes] = {}
         stored = [self._stored(draft, before) for draft in batch]
         try:
-            return self._log.append(stored).frame
+            place = self._log.append(stored)
         except (LogAppendFailed, TooLarge) as failure:
             self._chains.update(before)
             raise AppendFailed(str(failure)) from failure
+        for draft in batch:
+            if draft.kind == "entry":
+                self._entries[place.segment] = place.frame
+            elif draft.kind == "place":
+                self._settled = draft.position.sequence
+        return place.frame
 
     def _stored(self, draft: Draft, before: dict[tuple[TenantId, int], bytes]) -> bytes:
         """The record of a draft; `before` learns where the chains were."""

@@ -1,7 +1,8 @@
 """The known place: how far the log was once seen to go, kept outside of it.
 
 A broken byte in the last frame looks like a frame that was torn while it was written, unless something else tells that the frame
-was whole. Whoever reads behind the log says how far it came. It is not synced: it may say less than is so, never more.
+was whole. Whoever reads behind the log says how far it came. It is synced only before segments are retired: it may say less
+than is so, never more, and never less than what the log has retired.
 """
 
 import struct
@@ -27,6 +28,10 @@ class KnownPlace:
         """The log goes at least to `place`."""
         body = _PLACE.pack(*place)
         self._file.write(0, body + zlib.crc32(body).to_bytes(4, "big"))
+
+    def settle(self) -> None:
+        """Brings the place to the platter: an older one, back after a power cut, must not name what is retired since."""
+        self._file.sync()
 
     def close(self) -> None:
         """Ends the use of the file."""

@@ -9,8 +9,10 @@ from itertools import chain
 
 from osteon.adapters.memory.tape import Tape
 from osteon.messages import Record
+from osteon.model import TenantId
 from osteon.ports.clock import Clock
 from osteon.ports.scheduler import Scheduler
+from osteon.ports.views import Standing
 
 __all__ = ["MemoryDrain"]
 
@@ -25,7 +27,15 @@ class MemoryDrain:
     them, and nobody is to lean on one.
     """
 
-    def __init__(self, tape: Tape, apply: Apply, clock: Clock, scheduler: Scheduler, seed: int | str = 0) -> None:
+    def __init__(
+        self,
+        tape: Tape,
+        apply: Apply,
+        clock: Clock,
+        scheduler: Scheduler,
+        seed: int | str = 0,
+        standing: Callable[[TenantId, str], Standing | None] = lambda tenant, view: None,
+    ) -> None:
         """Applies what is on `tape` already.
 
         Args:
@@ -34,11 +44,13 @@ class MemoryDrain:
             clock: Tells when the moment is over.
             scheduler: Runs the turns.
             seed: Of the shuffle.
+            standing: Tells where a view stands, such as `Projection.standing`.
         """
         self._tape = tape
         self._apply = apply
         self._clock = clock
         self._scheduler = scheduler
+        self._standing = standing
         self._random = random.Random(seed)  # noqa: S311  # a shuffle that can be repeated
         self._durable = tape.last
         self._turn: asyncio.Task[None] | None = None
@@ -62,6 +74,9 @@ class MemoryDrain:
                     await self._advanced.wait()
                     self._catch_up()
         return self.drained >= batch
+
+    def standing(self, tenant: TenantId, view: str) -> Standing | None:
+        return self._standing(tenant, view)
 
     async def _take_turn(self) -> None:
         await self._clock.sleep(_LEISURE)

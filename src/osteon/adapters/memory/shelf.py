@@ -6,20 +6,36 @@ from osteon.messages import Entry, Record
 from osteon.model import TenantId, decoder
 from osteon.ports.filing import AccessRecord, EntryRecord, RowChange, Table
 from osteon.ports.keyring import Keyring
+from osteon.ports.views import Stop
 
-__all__ = ["Folder", "Shelf", "read_entry"]
+__all__ = ["Folder", "Lagging", "Shelf", "read_entry"]
 
 ENTRY = decoder(Entry)
 
 
+class Lagging(NamedTuple):
+    """How far rows are that do not follow: for which table they are, how many entries they have, why they stopped."""
+
+    table: Table
+    place: int
+    rate: float = 0.0
+    stop: Stop | None = None
+
+
 class Folder(NamedTuple):
-    """What is filed of one tenant, entries in the order of the journal; rows by view and key; the views by name."""
+    """What is filed of one tenant, entries in the order of the journal; rows by view and key; the views by name.
+
+    `behind` are the views whose rows in `rows` do not follow; `making` those of which rows are made, in `beside`.
+    """
 
     entries: list[EntryRecord]
     accesses: list[AccessRecord]
     rows: dict[str, dict[str, RowChange]]
     sequences: dict[int, int]
     views: dict[str, Table]
+    behind: dict[str, Lagging]
+    making: dict[str, Lagging]
+    beside: dict[str, dict[str, RowChange]]
 
 
 class Shelf:
@@ -35,7 +51,7 @@ class Shelf:
 
     def folder(self, tenant: TenantId) -> Folder:
         """The folder of a tenant."""
-        return self._folders.setdefault(tenant, Folder([], [], {}, {}, {}))
+        return self._folders.setdefault(tenant, Folder([], [], {}, {}, {}, {}, {}, {}))
 
 
 def read_entry(keyring: Keyring, filed: EntryRecord) -> Entry:

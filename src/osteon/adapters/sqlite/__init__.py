@@ -4,6 +4,7 @@ from osteon.adapters.sqlite.access_log import SqliteAccessLog
 from osteon.adapters.sqlite.connections import Connections, OtherVersion, Settings
 from osteon.adapters.sqlite.filing import SqliteFiling
 from osteon.adapters.sqlite.history import SqliteHistory
+from osteon.adapters.sqlite.renewal import filed_views, read_behind, read_standings
 from osteon.adapters.sqlite.views import SqliteViews
 
 __all__ = [
@@ -14,4 +15,7 @@ __all__ = [
     "SqliteFiling",
     "SqliteHistory",
     "SqliteViews",
+    "filed_views",
+    "read_behind",
+    "read_standings",
 ]

@@ -6,7 +6,8 @@ with AES instructions.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from threading import Lock
 from typing import NamedTuple
 
@@ -19,11 +20,12 @@ from osteon.ports.keyring import Keyring
 
 __all__ = ["Connections", "OtherVersion", "Settings"]
 
-TENANTS = "tenants"
+TENANTS, FILE = "tenants", "history.db"
 VERSION = 1
 PAGE = 16_384
 CHECKPOINT_PAGES = 2048
 LOG_BYTES = 8 << 20
+COPIED_PAGES = 256
 BUSY_MILLISECONDS = 5000
 ENCRYPTING = "multipleciphers-"
 
@@ -122,6 +124,38 @@ class Connections:
         for each in surplus:
             each.close()
 
+    def copy(self, tenant: TenantId, to: "Connections", copied: Callable[[int, int], None]) -> bool:
+        """Copies the tenant's file, as it is at one moment, beside whoever writes to it, and brings the copy to the platter.
+
+        Args:
+            tenant: Whose file it is.
+            to: Connections to the folder of the copy, under the same keys; it has no file of this tenant.
+            copied: Told after each piece how many pages are copied, and of how many.
+
+        Returns:
+            False while the tenant has no file.
+        """
+        source = self.take(tenant)
+        if source is None:
+            return False
+        try:
+            to.receive(tenant, source, copied)
+        finally:
+            self.give(tenant, source)
+        return True
+
+    def receive(self, tenant: TenantId, source: Connection, copied: Callable[[int, int], None]) -> None:
+        """Makes a tenant's file of the one that another connection reads; see `copy`."""
+        folder = _folder(tenant)
+        self._disk.make_folder(folder)
+        with closing(self._open(tenant, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)) as target:
+            pragma(target, f"page_size={PAGE}")
+            pragma(target, "synchronous=off")
+            _copy_pages(source, target, copied)
+        with closing(self._disk.open(f"{folder}/{FILE}", writable=True)) as file:
+            file.sync()
+        self._disk.sync_folder(folder)
+
     def close(self) -> None:
         """Closes every connection; one that is lent, as soon as it is given back."""
         with self._lock:
@@ -161,7 +195,7 @@ class Connections:
         return connection
 
     def _open(self, tenant: TenantId, mode: int) -> apsw.Connection:
-        path = "/".join(each for each in (self._folder, _folder(tenant), "history.db") if each)
+        path = "/".join(each for each in (self._folder, _folder(tenant), FILE) if each)
         connection = apsw.Connection(path, flags=mode, vfs=self._vfs, statementcachesize=200)
         try:
             self._prepare(connection, tenant)
@@ -190,7 +224,7 @@ class Connections:
 
     def _exists(self, tenant: TenantId) -> bool:
         try:
-            return "history.db" in self._disk.names(_folder(tenant))
+            return FILE in self._disk.names(_folder(tenant))
         except FileNotFoundError:
             return False
 
@@ -201,6 +235,20 @@ def _is_whole(connection: Connection, tenant: TenantId) -> bool:
     if version not in (0, VERSION):
         raise OtherVersion(f"The file of '{tenant}' has version {version}, and this program reads {VERSION}.")
     return version == VERSION
+
+
+def _copy_pages(source: Connection, target: apsw.Connection, copied: Callable[[int, int], None]) -> None:
+    assert isinstance(source, apsw.Connection)
+    # In one snapshot: else each batch that is filed meanwhile would begin the copy anew.
+    _run(source, "BEGIN")
+    try:
+        _run(source, "PRAGMA user_version")
+        with target.backup("main", source, "main") as backup:
+            while not backup.done:
+                backup.step(COPIED_PAGES)
+                copied(backup.page_count - backup.remaining, backup.page_count)
+    finally:
+        _run(source, "ROLLBACK")
 
 
 def pragma(connection: Connection, text: str) -> None:

@@ -10,9 +10,18 @@ import apsw
 from osteon.adapters.sqlite.chains import Chains, Link
 from osteon.adapters.sqlite.connection import Connection
 from osteon.adapters.sqlite.connections import Connections
-from osteon.adapters.sqlite.renewal import SqliteRenewal, changed_views
+from osteon.adapters.sqlite.renewal import (
+    DeclaredTables,
+    advance,
+    begin,
+    read_behind,
+    read_standings,
+    revise,
+    stop,
+    unlike,
+)
 from osteon.adapters.sqlite.rows import put_rows, read_row
-from osteon.adapters.sqlite.schema import all_statements, tables_of
+from osteon.adapters.sqlite.schema import all_statements
 from osteon.model import AccountId, OsteonError, TenantId, is_identifier
 from osteon.ports.filing import (
     AccessRecord,
@@ -22,9 +31,11 @@ from osteon.ports.filing import (
     Misfiled,
     Progress,
     RowChange,
+    Step,
     Table,
     ViewChanged,
 )
+from osteon.ports.views import Standing
 
 __all__ = ["SqliteFiling"]
 
@@ -52,7 +63,8 @@ class SqliteFiling:
     def __init__(self, connections: Connections, tables: Sequence[Table]) -> None:
         """Files rows of the views `tables`, through connections that may write."""
         self._connections = connections
-        self._views = tables_of(tables)
+        self._declared = DeclaredTables(tables)
+        self._views = self._declared.served
         # What an earlier process filed may not be on the platter: a file that was opened must be settled.
         self._unsettled: dict[TenantId, None] = {}
         self._checked: set[TenantId] = set()
@@ -61,28 +73,46 @@ class SqliteFiling:
     def tenants(self) -> Sequence[TenantId]:
         return self._connections.tenants()
 
-    def changed(self, tenant: TenantId) -> Sequence[str]:
+    def revise(self, tenant: TenantId) -> Sequence[Standing]:
         with self._lent(tenant) as connection:
             if connection is None:
                 return []
-            # A process that has ended may have renewed it, and not brought that to the platter.
+            # A process that has ended may have written to it, and not brought that to the platter.
             self._unsettled[tenant] = None
-            return changed_views(connection, self._views)
-
-    @contextmanager
-    def renewal(self, tenant: TenantId) -> Generator[SqliteRenewal]:
-        with self._lent(tenant) as connection:
-            if connection is None:
-                raise OsteonError(f"The tenant '{tenant}' has no file; 'progress' makes it, with all its views.")
+            self._checked.add(tenant)
+            if not unlike(connection, self._views):
+                return []
             with connection:
-                yield SqliteRenewal(connection, self._views)
+                revise(connection, self._declared)
+            return read_standings(connection, tenant)
+
+    def begin(self, tenant: TenantId, view: str) -> Standing:
+        def work(connection: Connection) -> Standing:
+            with connection:
+                begin(connection, self._declared, view)
+            return next(each for each in read_standings(connection, tenant) if each.view == view)
+
         self._unsettled[tenant] = None
+        return self._with(tenant, work)
+
+    def behind(self, tenant: TenantId, place: int, most: int) -> Sequence[bytes]:
+        return self._with(tenant, lambda connection: read_behind(connection, place, most))
+
+    def advance(self, tenant: TenantId, step: Step) -> Sequence[Standing]:
+        def work(connection: Connection) -> list[Standing]:
+            with connection:
+                advance(connection, self._declared, step)
+            found = {each.view: each for each in read_standings(connection, tenant)}
+            return [found.get(view) or _following(tenant, view, step) for view in step.views]
+
+        self._unsettled[tenant] = None
+        return self._with(tenant, work)
 
     def progress(self, tenant: TenantId) -> Progress:
         return self._with(tenant, _progress)
 
-    def row(self, tenant: TenantId, view: str, key: str) -> RowChange | None:
-        table = self._views[view]
+    def row(self, tenant: TenantId, view: str, key: str, *, beside: bool = False) -> RowChange | None:
+        table = (self._declared.beside if beside else self._views)[view]
         return self._with(tenant, lambda connection: read_row(connection, table, key))
 
     def file(self, tenant: TenantId, batch: Batch) -> None:
@@ -137,7 +167,7 @@ class SqliteFiling:
         return connection
 
     def _check(self, connection: Connection, tenant: TenantId) -> None:
-        changed = changed_views(connection, self._views)
+        changed = unlike(connection, self._views)
         if changed:
             raise ViewChanged(tenant, changed)
         self._checked.add(tenant)
@@ -151,6 +181,8 @@ class SqliteFiling:
             _file_accesses(connection, batch.accesses, progress)
             for view, rows in batch.rows.items():
                 put_rows(connection, self._views[view], rows)
+            for view, stopped in batch.stops.items():
+                stop(connection, self._views[view], sum(progress.sequences.values()), stopped)
             chains.keep()
         return chains.last()
 
@@ -164,6 +196,10 @@ def _progress(connection: Connection) -> Progress:
         else:
             accesses = place
     return Progress(sequences, accesses)
+
+
+def _following(tenant: TenantId, view: str, step: Step) -> Standing:
+    return Standing(tenant=tenant, view=view, entries=step.place + step.entries, rate=step.rate)
 
 
 def _file_entries(connection: Connection, entries: Sequence[EntryRecord], progress: Progress, chains: Chains) -> None:

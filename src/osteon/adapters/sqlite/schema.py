@@ -12,9 +12,32 @@ from typing import Any
 from osteon.model import record_json
 from osteon.ports.filing import Table
 
-__all__ = ["INDEXED", "SEARCHED", "ViewTable", "all_statements", "column_value", "folded", "quoted", "tables_of"]
+__all__ = [
+    "BESIDE",
+    "INDEXED",
+    "LAGGING",
+    "SEARCHED",
+    "ViewTable",
+    "all_statements",
+    "column_value",
+    "folded",
+    "quoted",
+    "tables_of",
+]
 
 INDEXED, SEARCHED = "by_", "in_"
+BESIDE = "~"
+"""Behind the name of a view: the table of the rows that are made beside those that answer. No view has such a name."""
+LAGGING = """CREATE TABLE IF NOT EXISTS lagging(
+    view TEXT NOT NULL,
+    beside INTEGER NOT NULL,
+    shape TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    fits INTEGER NOT NULL,
+    rate REAL NOT NULL,
+    stop BLOB,
+    PRIMARY KEY (view, beside)) WITHOUT ROWID"""
+"""Rows of views that are not those of a view that follows; the table is made when there are any for the first time."""
 
 TABLES = (
     """CREATE TABLE journal(
@@ -43,18 +66,23 @@ TABLES = (
 class ViewTable:
     """A view's table: how it is made, written and read by key."""
 
-    def __init__(self, table: Table) -> None:
-        """Writes the SQL for `table` once."""
+    def __init__(self, table: Table, suffix: str = "") -> None:
+        """Writes the SQL for `table` once; `suffix` stands behind the name of the view's in that of the table."""
         self.name = table.name
-        self.table = quoted(table.name)
+        self.table = quoted(table.name + suffix)
         self.scoped = table.scoped
         self.columns = table.columns
         self.indexed = frozenset(table.indexed)
         self.searched = table.searched
         self.statements = tuple(self._statements())
-        self.shape = "\n".join((*self.statements, table.content))
+        self.outline = "\n".join((*self.statements, table.row))
+        self.shape = f"{self.outline}, {table.folded}"
         self.known = f"INSERT INTO views(name, shape) VALUES ({text(self.name)}, {text(self.shape)})"
         self._prepare()
+
+    def fits(self, shape: str) -> bool:
+        """Whether rows of that shape can be read as if they were of this one."""
+        return shape.startswith(f"{self.outline}, ")
 
     def index(self, column: str) -> str:
         """The name of the index on a column."""
@@ -100,9 +128,9 @@ class ViewTable:
         self.get = f"SELECT {', '.join(['place', 'scope', *columns, 'body'])} FROM {self.table} WHERE key = ?"
 
 
-def tables_of(tables: Sequence[Table]) -> dict[str, ViewTable]:
-    """The tables of views, by name."""
-    return {table.name: ViewTable(table) for table in tables}
+def tables_of(tables: Sequence[Table], suffix: str = "") -> dict[str, ViewTable]:
+    """The tables of views, by the views' names."""
+    return {table.name: ViewTable(table, suffix) for table in tables}
 
 
 def all_statements(views: Sequence[ViewTable]) -> list[str]:
