@@ -5,6 +5,7 @@ not zero, and shrinking takes choices away.
 """
 
 import random
+from asyncio import events
 from collections.abc import Callable, Mapping
 from contextvars import Context
 from heapq import heappop, heappush
@@ -192,14 +193,18 @@ class World:
         """Makes calls until something is so; False when that took too long, or nothing was left to do."""
         last, most = self.time + within, self.steps + steps
         turns = self.stream("turns")
-        while not until():
-            self._awaken(last)
-            if not self._ready or self.steps >= most:
-                return False
-            number = turns.below(len(self._ready)) if self.shuffled else 0
-            handle = self._ready.pop(number)
-            if not handle.over:
-                self._step(handle)
+        try:
+            while not until():
+                self._awaken(last)
+                if not self._ready or self.steps >= most:
+                    return False
+                number = turns.below(len(self._ready)) if self.shuffled else 0
+                handle = self._ready.pop(number)
+                if not handle.over:
+                    self._step(handle)
+        finally:
+            # Whoever comes next in this thread has a loop of its own.
+            events._set_running_loop(None)
         return True
 
     def _awaken(self, last: float) -> None:
