@@ -19,7 +19,7 @@ from osteon.adapters.sqlite import Connections, Settings, SqliteFiling, SqliteVi
 from osteon.adapters.system.disk import SystemDisk
 from osteon.app.inprocess import Storage, in_process
 from osteon.domain import READER, Browse, Module, Product, Row, View
-from osteon.engine import DeclaredViews, FoldFailed, Projection, tables
+from osteon.engine import DeclaredViews, FoldFailed, Projection, projection, tables
 from osteon.messages import ENTRY, Entry, Position, Recorded, wire_name
 from osteon.model import MessageId, ScopeId, TenantId, record_json, replace
 from osteon.modules import PLATFORM
@@ -190,6 +190,17 @@ def test_fills_a_new_view_from_all_that_was_filed(opening: Opening) -> None:
     assert {(each.tenant, each.view, each.entries) for each in place.told} == {(ACME, "names", PARTS)}
     assert [each.state for each in place.told] == ["rebuilding"] * 3 + ["following"]
     assert place.projection.is_whole
+
+
+def test_reads_rows_again_that_it_does_not_know_any_more(opening: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projection, "PART", 10)
+    monkeypatch.setattr(projection, "KNOWN", 3)
+    expected = record(opening(without), 300)
+    place = opening(with_names)
+
+    place.projection.renew()
+
+    assert place.names() == expected
 
 
 def test_tells_how_long_the_rest_takes(opening: Opening) -> None:

@@ -46,11 +46,12 @@ def projects(entries: Iterable[Entry]) -> dict[str, dict[str, Row]]:
             own = rows[entry["tenant"]]
             match event["type"]:
                 case "project-created":
-                    own[body["project"]] = {**body, "archived": False}
+                    own[body["project"]] = {**body, "archived": False, "reason": None}
                 case "project-renamed":
                     own[body["project"]]["name"] = body["name"]
                 case "project-archived" | "project-restored":
                     own[body["project"]]["archived"] = event["type"] == "project-archived"
+                    own[body["project"]]["reason"] = body.get("reason")
                 case "project-moved":
                     own[body["project"]]["scope"] = body["scope"]
                 case _:

@@ -109,6 +109,7 @@ class Rows:
         """Nothing has changed yet; `filed` gives rows as they were."""
         self._filed = filed
         self._changed: dict[Folding, dict[str, _Held | None]] = defaultdict(dict)
+        self._known: dict[Folding, dict[str, _Held | None]] = defaultdict(dict)
 
     def of(self, folding: "Folding") -> dict[str, _Held | None]:
         """The changed rows of one view."""
@@ -117,11 +118,22 @@ class Rows:
     def get(self, folding: "Folding", key: str) -> "_Held | RowChange | None":
         """A row as it is now: changed, or as it was filed."""
         changed = self._changed[folding]
-        return changed[key] if key in changed else self._filed(folding.name, key)
+        if key in changed:
+            return changed[key]
+        known = self._known
+        return known[folding][key] if known and key in known[folding] else self._filed(folding.name, key)
 
     def changes(self) -> Mapping[str, Mapping[str, RowChange | None]]:
         """The changed rows by view and key, as they are filed. Raises whatever a row raises that cannot be written."""
         return {folding.name: folding.written(held) for folding, held in self._changed.items()}
+
+    def keep(self, most: int) -> None:
+        """The changes are filed: nothing has changed any more. They need not be read again, if there are not too many."""
+        for folding, held in self._changed.items():
+            self._known[folding].update(held)
+        self._changed.clear()
+        if sum(map(len, self._known.values())) > most:
+            self._known.clear()
 
 
 class Folding:

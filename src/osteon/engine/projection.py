@@ -5,10 +5,9 @@ stopped at an entry that it cannot fold, or its declaration changed and its rows
 are brought further step by step, from the entries that are filed, between the batches; with the last entry they follow again.
 """
 
-import contextlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from osteon.domain import Product
 from osteon.engine.folding import (
@@ -33,8 +32,8 @@ __all__ = ["Projection"]
 
 T = TypeVar("T")
 
-PART = 2000
-"""How many entries a step folds at most: what a batch may have to wait for."""
+PART, KNOWN = 2000, 20_000
+"""How many entries a step folds at most, as a batch may have to wait for it; how many rows are known to the next one."""
 
 
 class Projection:
@@ -78,6 +77,7 @@ class Projection:
         self._standing: dict[TenantId, dict[str, Standing]] = {}
         self._work: dict[TenantId, dict[str, None]] = {}
         self._begun: dict[tuple[TenantId, str], tuple[float, int]] = {}
+        self._last: _Last | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -220,21 +220,38 @@ class Projection:
             and (standings[each].reached, standings[each].made is not None) == (place, beside)
         ]
         stored = self._filing.behind(tenant, place, PART)
-        folded = self._fold_part(tenant, stored, views, beside)
-        step = Step(views, place, len(stored), folded.rows, folded.stops, self._rate(tenant, view, place + len(stored)))
+        rows = self._rows(tenant, views, place, beside)
+        folded = self._fold_part(tenant, stored, views, rows)
+        failed = folded is None
+        if folded is None:
+            records = map(Record.of, stored)
+            folded = self._fold_carefully(tenant, records, views, partial(self._filing.row, tenant, beside=beside))
+        reached = place + len(stored)
+        step = Step(views, place, len(stored), folded.rows, folded.stops, self._rate(tenant, view, reached))
         for standing in self._filing.advance(tenant, step):
             self._stand(standing)
+        if not failed:
+            rows.keep(KNOWN)
+            self._last = _Last(tenant, tuple(views), reached, beside, rows)
 
-    def _fold_part(self, tenant: TenantId, stored: Sequence[bytes], views: Sequence[str], beside: bool) -> Folded:
-        filed = partial(self._filing.row, tenant, beside=beside)
-        rows, followed = Rows(filed), self._events(frozenset(views))
-        folded: Folded | None = None
-        with contextlib.suppress(Unfolded):
+    def _rows(self, tenant: TenantId, views: Sequence[str], place: int, beside: bool) -> Rows:
+        """The rows of a step: those of the last one, if this one goes on where that ended."""
+        last, self._last = self._last, None
+        if last is not None and last[:4] == (tenant, tuple(views), place, beside):
+            return last.rows
+        return Rows(partial(self._filing.row, tenant, beside=beside))
+
+    def _fold_part(self, tenant: TenantId, stored: Sequence[bytes], views: Sequence[str], rows: Rows) -> Folded | None:
+        """Folds entries that are filed; None when one of them cannot be folded."""
+        followed = self._events(frozenset(views))
+        decode, opened = _RECORDING.decode, self._keyring.open
+        try:
             for each in stored:
                 place, sealed = parted(each)
-                fold(_RECORDING.decode(self._keyring.open(tenant, sealed, place)), followed, rows)
-            folded = _written(rows)
-        return folded or self._fold_carefully(tenant, map(Record.of, stored), views, filed)
+                fold(decode(opened(tenant, sealed, place)), followed, rows)
+        except Unfolded:
+            return None
+        return _written(rows)
 
     def _stand(self, standing: Standing) -> None:
         """Remembers where a view stands, and tells it."""
@@ -290,6 +307,16 @@ class Projection:
                 first, last = accounts.get(account, (invocation, invocation))
                 accounts[account] = min(first, invocation), max(last, invocation)
         return AccessRecord(record.position.sequence, stored, accounts)
+
+
+class _Last(NamedTuple):
+    """The step before: whose it was, where it ended, and the rows as they were then."""
+
+    tenant: TenantId
+    views: tuple[str, ...]
+    place: int
+    beside: bool
+    rows: Rows
 
 
 class _Account(Value):
