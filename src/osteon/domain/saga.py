@@ -69,7 +69,6 @@ class Advanced(Event):
 
     Attributes:
         within: The scope in which it can be seen: that of its state, or the root.
-        within: The scope in which it can be seen: that of its state, or the root.
         heard: The greatest identifier of an event that the saga was told of.
         asks: What is asked now.
         due: When the saga is to be woken; None for never.
