@@ -15,16 +15,26 @@ import msgspec
 from benchmarks import machine, report, rounds
 from benchmarks.environment import versions
 from benchmarks.errors import TimedOut, Unfit
-from benchmarks.figures import FIGURES, OURS, Cell, Figure
+from benchmarks.figures import FIGURES, LOOP, OTHERS, OURS, WAYS, Cell, Figure
 from benchmarks.load import wrk
 from benchmarks.peers import Peer, Place
 from benchmarks.peers.crud import Crud
+from benchmarks.peers.events import Events
 from benchmarks.peers.limit import Limit
-from benchmarks.peers.osteon import Osteon
+from benchmarks.peers.osteon import SAGA, SINK, Osteon
+from benchmarks.record import Record
+from benchmarks.studies import Sizes, Study
+from benchmarks.studies.cold import ColdOfEvents, ColdOfOurs
+from benchmarks.studies.growth import Growth, Large, Memory, Recovery
+from benchmarks.studies.rebuild import RebuildOfEvents, RebuildOfOurs
 
 DISK = Path("/var/tmp")  # noqa: S108 (a disk by convention, where /tmp may be memory)
-MINUTES = 30
+MINUTES = 120
+ENTRIES = 1_000_000
+QUICK = 10_000
+LEAST = 1_000
 TENANTS = 200
+BUSY = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,17 +58,19 @@ def _measured(options: argparse.Namespace, figures: Sequence[Figure], folder: Pa
     place = Place(folder, machine.cores())
     os.sched_setaffinity(0, {place.cores.load})
     wrk.program()
-    peers = [_peer(name, place) for name in options.peers]
+    peers = [_peer(way, place) for name in options.peers for way in WAYS.get(name, (name,))]
+    apart = _Apart(place, Sizes(options.entries), options.seconds)
     setting = {
         **machine.described(folder),
         **versions(),
         "rounds": str(options.rounds),
         "seconds": str(options.seconds),
+        "entries": f"{options.entries:,}",
     }
-    record = rounds.Record()
+    record = Record()
     ended = 0
     try:
-        rounds.run(_plan(options, figures), peers, lambda cell: _apart(cell, place), record)
+        rounds.run(_plan(options, figures), peers, apart.given, record)
     except KeyboardInterrupt:
         ended = 130
         record.troubles.append("the run was interrupted, unfinished and unverified")
@@ -73,7 +85,7 @@ def _measured(options: argparse.Namespace, figures: Sequence[Figure], folder: Pa
 
 def _plan(options: argparse.Namespace, figures: Sequence[Figure]) -> rounds.Plan:
     cells = [cell for cell in Cell if any(cell in figure.cells for figure in figures)]
-    return rounds.Plan(cells, options.rounds, options.seconds, options.commands)
+    return rounds.Plan(cells, options.rounds, options.seconds)
 
 
 def _peer(name: str, place: Place) -> Peer:
@@ -82,13 +94,43 @@ def _peer(name: str, place: Place) -> Peer:
             return Crud(place)
         case "L":
             return Limit(place)
+        case "E":
+            return Events(place)
+        case _ if name == LOOP:
+            return Events(place, name=LOOP, endpoints="loop")
         case _:
             return Osteon(place)
 
 
-def _apart(cell: Cell, place: Place) -> Peer:
-    """Give ours with data of its own, for a cell that the data of the others would disturb."""
-    return Osteon(place, name=f"{OURS}-{cell.value}", tenants=TENANTS if cell is Cell.SPREAD else 2)
+class _Apart:
+    """What cells are measured with that want data of their own, which the load of the others would disturb."""
+
+    def __init__(self, place: Place, sizes: Sizes, seconds: int) -> None:
+        self._place, self._sizes, self._seconds = place, sizes, seconds
+        self._large = Large(place, sizes)
+
+    def given(self, peer: str, cell: Cell) -> Peer | Study:
+        """What a peer is measured with in a cell."""
+        place, sizes = self._place, self._sizes
+        match cell:
+            case Cell.COLD:
+                return ColdOfOurs(place, sizes) if peer == OURS else ColdOfEvents(place, sizes)
+            case Cell.REBUILD:
+                return RebuildOfOurs(place, sizes) if peer == OURS else RebuildOfEvents(place, sizes)
+            case Cell.MEMORY:
+                return Memory(self._large)
+            case Cell.GROWTH:
+                return Growth(place, sizes, self._seconds, self._large)
+            case Cell.RECOVERY:
+                return Recovery(self._large)
+            case Cell.SAGA:
+                return Osteon(place, name=f"{OURS}-saga", product=SAGA)
+            case Cell.SINK:
+                return Osteon(place, name=f"{OURS}-sink", product=SINK)
+            case Cell.SNAPSHOTS:
+                return Osteon(place, name=f"{OURS}-snapshots", busy=BUSY)
+            case _:
+                return Osteon(place, name=f"{OURS}-{cell.value}", tenants=TENANTS)
 
 
 def _bound(minutes: float) -> None:
@@ -108,21 +150,32 @@ def _bound(minutes: float) -> None:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("benchmarks", description="Measures Osteon beside its peers, in ratios.")
-    parser.add_argument("--only", action="append", choices=[figure.key for figure in FIGURES], help="this figure alone")
-    parser.add_argument("--peers", default="P,L,ours", help="who takes part, comma-separated (P,L,ours)")
+    parser.add_argument("--figures", help=f"these alone, comma-separated ({','.join(each.key for each in FIGURES)})")
+    parser.add_argument("--only", action="append", default=[], metavar="FIGURE", help="this figure alone; repeatable")
+    parser.add_argument("--peers", default=",".join((*OTHERS, OURS)), help="who takes part (P,L,E,ours)")
     parser.add_argument("--quick", action="store_true", help="one short round, to see that everything runs")
     parser.add_argument("--rounds", type=int, help="how often each cell is measured (3)")
     parser.add_argument("--seconds", type=int, help="how long a cell lasts (3)")
+    parser.add_argument(
+        "--entries",
+        type=int,
+        help=f"of the largest journal; whatever else is large is in proportion ({ENTRIES})",
+    )
     parser.add_argument("--minutes", type=float, default=MINUTES, help=f"stop the whole run after so long ({MINUTES})")
     parser.add_argument("--folder", type=Path, default=DISK, help="where data goes; a disk, not memory (/var/tmp)")
     parser.add_argument("--json", type=Path, help="write everything that was measured to this file")
     options = parser.parse_args(arguments)
     options.rounds = options.rounds or (1 if options.quick else 3)
     options.seconds = options.seconds or (1 if options.quick else 3)
-    options.commands = 3_000 if options.quick else 100_000
+    options.entries = options.entries or (QUICK if options.quick else ENTRIES)
+    options.only += options.figures.split(",") if options.figures else []
     options.peers = options.peers.split(",")
-    if unknown := set(options.peers) - {"P", "L", OURS}:
+    if unknown := set(options.peers) - {*OTHERS, OURS}:
         parser.error(f"unknown peers: {', '.join(sorted(unknown))}")
+    if unknown := set(options.only) - {figure.key for figure in FIGURES}:
+        parser.error(f"unknown figures: {', '.join(sorted(unknown))}; there are {', '.join(f.key for f in FIGURES)}")
+    if options.entries < LEAST:
+        parser.error(f"with fewer than {LEAST} entries there is nothing to be in proportion")
     return options
 
 

@@ -67,15 +67,10 @@ def processor_seconds(roots: Iterable[int]) -> float:
     return ticks * TICK
 
 
-def resident_bytes(roots: Iterable[int]) -> int:
-    """Give the resident memory of these processes and their descendants, each counted in full."""
+def resident_bytes(processes: Iterable[int]) -> int:
+    """Give the resident memory of these processes, each counted in full."""
     page = os.sysconf("SC_PAGE_SIZE")
-    total = 0
-    for root in roots:
-        for pid in family(root):
-            fields = _stat(pid)
-            total += int(fields[21]) * page if fields else 0
-    return total
+    return sum(int(fields[21]) * page for pid in processes if (fields := _stat(pid)) is not None)
 
 
 def rest(roots: Iterable[int], *, window: float = 0.2, bound: float = 10.0) -> bool:

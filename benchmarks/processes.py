@@ -91,6 +91,24 @@ def until(probe: Callable[[], T | None], process: subprocess.Popen[bytes], *, ou
     raise Faulty(reason)
 
 
+def kill(root: int) -> None:
+    """Kill a process as a crash would end it, and wait until its descendants have ended by themselves.
+
+    Raises:
+        Faulty: They had not ended in time, and were killed too.
+    """
+    kin = {pid: birth for pid in machine.family(root) if (birth := machine.born(pid)) is not None}
+    os.kill(root, signal.SIGKILL)
+    end = time.monotonic() + STOP_WITHIN
+    while late := _alive(kin):
+        if time.monotonic() > end:
+            for pid in late:
+                os.kill(pid, signal.SIGKILL)
+            reason = f"{len(late)} process(es) outlived the server that was killed by {STOP_WITHIN:.0f} s."
+            raise Faulty(reason)
+        time.sleep(0.005)
+
+
 def free_port() -> int:
     """Give a port on the loopback address that nobody listens on.
 

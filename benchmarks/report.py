@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.figures import OTHERS, OURS, Figure, Target, ratios, spread, values
-from benchmarks.rounds import Record
+from benchmarks.figures import ITSELF, OTHERS, OURS, Figure, Target, ratios, spread, values
+from benchmarks.record import Record
 
-SCALES = {"/s": 1.0, "µs": 1e6, "ms": 1e3, "MiB": 1 / 2**20}
-HEADINGS = ("figure", "P", "L", "ours", "ratio to", "median (min-max)", "target", "met")
+SCALES = {"/s": 1.0, "µs": 1e6, "ms": 1e3, "s": 1.0, "MiB": 1 / 2**20}
+MET = {True: "yes", False: "NO", None: "-"}
+HEADINGS = ("figure", *OTHERS, OURS, "ratio to", "median (min-max)", "target", "met")
 
 
 def table(figures: Sequence[Figure], record: Record) -> str:
@@ -18,7 +19,7 @@ def table(figures: Sequence[Figure], record: Record) -> str:
         title = f"{figure.title}, {figure.unit}"
         for target in figure.targets:
             rows.append((title, *shown, _other(target), *_compared(figure, target, record)))
-            title, shown = "", ["", "", ""]
+            title, shown = "", [""] * len(shown)
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
@@ -76,20 +77,28 @@ def _judged(figure: Figure, target: Target, record: Record) -> dict[str, Any]:
 
 def _compared(figure: Figure, target: Target, record: Record) -> tuple[str, str, str]:
     found = ratios(record.rounds, figure, target)
-    sign = ">=" if target.at_least else "<="
-    stretch = f" ({_ratio(target.stretch)})" if target.stretch is not None else ""
-    goal = f"{sign} {_ratio(target.limit)}{stretch}"
+    goal = _goal(target)
     if not found:
         return "-", goal, "-"
     middle, low, high = spread(found)
-    return f"{_ratio(middle)} ({_ratio(low)}-{_ratio(high)})", goal, "yes" if target.met(middle) else "NO"
+    return f"{_ratio(middle)} ({_ratio(low)}-{_ratio(high)})", goal, MET[target.met(middle)]
+
+
+def _goal(target: Target) -> str:
+    """Say what is asked, if anything is."""
+    if target.limit is None:
+        return "-"
+    stretch = f" ({_ratio(target.stretch)})" if target.stretch is not None else ""
+    return f"{'>=' if target.at_least else '<='} {_ratio(target.limit)}{stretch}"
 
 
 def _other(target: Target) -> str:
     """Name what we are divided by: a peer, or another figure of our own."""
+    if target.other in {ITSELF, *OTHERS}:
+        return target.other if target.value is None else f"{target.other}, {target.value}"
     if target.cell is not None:
         return f"own {target.cell.value}"
-    return f"own {target.value}" if target.value is not None else target.other
+    return f"own {target.value}"
 
 
 def _shown(found: list[float], unit: str) -> str:
@@ -100,7 +109,7 @@ def _shown(found: list[float], unit: str) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def _ratio(value: float) -> str:

@@ -44,3 +44,5 @@ def evolve(event: NoteRenamed | NoteArchived, row: NoteRow) -> NoteRow:
 
 
 listing = View(begin=begin, evolve=evolve, queries=[GetNote, ListNotes])
+
+revised = View(begin=begin, evolve=evolve, queries=[GetNote, ListNotes], revision=2)

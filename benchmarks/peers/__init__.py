@@ -66,6 +66,12 @@ class Verification(NamedTuple):
     lost: int
     doubled: int
 
+    def plus(self, other: "Verification") -> "Verification":
+        """Give both together."""
+        return Verification(
+            self.acknowledged + other.acknowledged, self.lost + other.lost, self.doubled + other.doubled
+        )
+
 
 class Peer(Protocol):
     """A server under test, with data that lasts from cell to cell."""

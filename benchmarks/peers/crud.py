@@ -1,14 +1,9 @@
 """Peer P driven: Uvicorn with the program in `apps/crud.py`, and its database."""
 
-import base64
-import hashlib
-import hmac
-import json
 import secrets
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import msgspec
 
@@ -18,9 +13,9 @@ from benchmarks.errors import Faulty
 from benchmarks.load.wrk import Known, Load
 from benchmarks.peers import NOTES_EACH, PAGE, PEOPLE, Kind, Place, Serving, Verification
 from benchmarks.peers.postgres import Cluster
-from benchmarks.wire import KEY, NOTE, Ask, Sender, body, fresh, reached, send_all
+from benchmarks.peers.uvicorn import running, token
+from benchmarks.wire import KEY, NOTE, Ask, Sender, body, fresh, send_all
 
-APPS = Path(__file__).with_name("apps")
 SCOPES = 4
 
 
@@ -41,7 +36,7 @@ class Crud:
         self._cluster = Cluster(place)
         self.remarks = (f"P keeps its notes in PostgreSQL {self._cluster.version()}",)
         self._key = secrets.token_hex(32)
-        self._tokens = [_token(self._key, f"person-{number}") for number in range(PEOPLE)]
+        self._tokens = [token(self._key, f"person-{number}") for number in range(PEOPLE)]
         self._scopes = [fresh() for _ in range(SCOPES)]
         self._notes: list[Known] = []
         self._acknowledged: list[str] = []
@@ -91,14 +86,10 @@ class Crud:
     @contextmanager
     def _application(self, port: int, database: str, first: Ask | None = None) -> Generator[int]:
         """Run the server until it has answered the first request, and then for the length of a block."""
-        command = [str(self._python), "-m", "uvicorn", "crud:app", "--app-dir", str(APPS), "--port", str(port)]
-        command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-        output = self._place.folder / "crud"
         settings = {"DATABASE_URL": self._cluster.address(database), "TOKEN_KEY": self._key}
         ask = first or self._ask(Kind.LIST, 0)
-        with processes.running(command, core=self._place.cores.server, output=output, environment=settings) as process:
-            processes.until(lambda: reached(port, ask), process, output=output, seconds=30)
-            yield process.pid
+        with running("crud", self._place, python=self._python, port=port, settings=settings, first=ask) as process:
+            yield process
 
     def _prepare(self, port: int) -> None:
         notes = [Known(caller, fresh()) for caller in range(PEOPLE) for _ in range(NOTES_EACH)]
@@ -126,14 +117,3 @@ class Crud:
                 return Ask("GET", f"/notes/{NOTE}", headers)
             case Kind.LIST:
                 return Ask("GET", f"/notes?scope={scope}&limit={PAGE}", headers)
-
-
-def _token(key: str, person: str) -> str:
-    """Sign a token with HS256 (RFC 7519), good for a day."""
-
-    def part(value: bytes) -> str:
-        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-    claims = {"sub": person, "exp": int(time.time()) + 86_400}
-    text = part(json.dumps({"alg": "HS256", "typ": "JWT"}).encode()) + "." + part(json.dumps(claims).encode())
-    return text + "." + part(hmac.new(key.encode(), text.encode(), hashlib.sha256).digest())

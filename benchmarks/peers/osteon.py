@@ -1,12 +1,14 @@
 """Ours driven: the server as `./dev up` starts it, with the benchmark's product, over its public wire alone."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from hashlib import blake2b
 from itertools import groupby
 from pathlib import Path
@@ -19,6 +21,7 @@ from benchmarks.errors import Faulty
 from benchmarks.load.wrk import Known, Load
 from benchmarks.peers import NOTES_EACH, PAGE, PEOPLE, Kind, Place, Serving, Verification
 from benchmarks.peers.notes import Caller, ask, log_in
+from benchmarks.record import progress
 from benchmarks.wire import Answer, Ask, Sender, body, fresh, send_all
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +30,15 @@ PRODUCT = "benchmarks.product:product"
 
 EMPTY = "benchmarks.product:empty"
 """The same modules without demo people: its journal begins with the genesis entry alone."""
+
+REVISED = "benchmarks.product:revised"
+"""The same as the first, but the code of the notes' view is said to have changed, so that its rows are made again."""
+
+SAGA = "benchmarks.product:with_saga"
+"""The same as the first, with a saga that follows every new note."""
+
+SINK = "benchmarks.product:with_sink"
+"""The same as the first, with a sink that takes every new note."""
 
 TENANTS = 2
 WRITER = "contributor"
@@ -66,34 +78,56 @@ class Ready(msgspec.Struct):
     people: list[Person]
 
 
+class Said(msgspec.Struct):
+    """A line of the server's log, or of its drain's, as far as the benchmark reads it."""
+
+    event: str
+    timestamp: datetime
+    view: str = ""
+    tenant: str = ""
+
+
 class Osteon:
     """Ours, everything on, in a data folder of its own."""
 
-    def __init__(self, place: Place, *, name: str = "ours", tenants: int = TENANTS) -> None:
+    def __init__(
+        self,
+        place: Place,
+        *,
+        name: str = "ours",
+        tenants: int = TENANTS,
+        product: str = PRODUCT,
+        busy: int | None = None,
+    ) -> None:
         """Name the peer; nothing runs yet.
 
         Args:
             place: Where it keeps its data, and on which cores it runs.
             name: Its name in the table, and that of its data folder.
             tenants: Over how many tenants the callers are spread.
+            product: What it serves.
+            busy: How many of its notes are renamed, if not all.
         """
         self._place = place
         self.name = name
+        self._product = product
+        self._busy = busy
         self.remarks: list[str] = []
         self._tenants = tenants
         self._data = place.folder / name
         # One port for all starts: it is part of the tenants' addresses.
         self._port = processes.free_port()
         self._people: list[Person] = []
+        self._administrators: list[Person] = []
         self._callers: list[Caller] = []
         self._logged_in = 0.0
         self._notes: list[Known] = []
         self._acknowledged: list[str] = []
 
     @contextmanager
-    def serving(self) -> Generator[Serving]:
-        """Serve over the data of the last time; the first time, enrol the people and write their notes."""
-        with self._server(PRODUCT, self._data) as (ready, server):
+    def serving(self, product: str | None = None) -> Generator[Serving]:
+        """Serve over the data of the last time, this product or its own; the first time, enrol people who write notes."""
+        with self._server(product or self._product, self._data) as (ready, server):
             if not self._people:
                 self._people = self._enrolled(ready)
             self._log_in()
@@ -103,9 +137,13 @@ class Osteon:
             yield serving
 
     def load(self, kind: Kind) -> Load:
-        """Give what the load generator sends."""
+        """Give what the load generator sends, with tokens that are still good."""
+        if time.monotonic() - self._logged_in > TOKEN_LIFE:
+            self._log_in()
         asks = [ask(kind, caller) for caller in self._callers]
-        return Load(asks, self._notes if kind in {Kind.RENAME, Kind.GET} else (), writes=kind.writes)
+        # Notes of many people, as each person has a limit of their own.
+        busy = self._notes[:: len(self._notes) // self._busy] if self._busy else self._notes
+        return Load(asks, busy if kind in {Kind.RENAME, Kind.GET} else (), writes=kind.writes)
 
     def acknowledged(self, kind: Kind, bodies: Sequence[bytes]) -> None:
         """Take the answers to commands, each by the invocation that it names."""
@@ -143,6 +181,73 @@ class Osteon:
         lost = sum(1 for invocation in wanted if invocation not in found)
         return Verification(len(wanted), lost, doubled=sum(1 for invocation in wanted if found[invocation] > 1))
 
+    def once(self, kind: Kind, note: str) -> Ask:
+        """Give a request about a note, to be sent once."""
+        return ask(kind, self._callers[0]).filled(key=fresh(), note=note)
+
+    def command(self, sender: Sender, kind: Kind, note: str) -> float:
+        """Send a command about a note and give the seconds until it was acknowledged.
+
+        Raises:
+            Faulty: It was refused.
+        """
+        asked = self.once(kind, note)
+        begun = time.perf_counter()
+        answer = sender.expect(asked)
+        took = time.perf_counter() - begun
+        self.acknowledged(kind, [answer.body])
+        return took
+
+    def rename_often(self, note: str, times: int) -> None:
+        """Rename a note so many times, in some order.
+
+        Raises:
+            Faulty: A renaming was refused.
+        """
+        answers = send_all(self._port, (self.once(Kind.RENAME, note) for _ in range(times)))
+        self.acknowledged(Kind.RENAME, [answer.body for answer in answers])
+
+    def recovered(self) -> float:
+        """Start over what a killed server left, and give the seconds until a command was acknowledged.
+
+        The tokens are those of the start before.
+        """
+        begun = time.perf_counter()
+        with self._server(self._product, self._data):
+            sender = Sender(self._port)
+            self.command(sender, Kind.CREATE, fresh())
+            took = time.perf_counter() - begun
+            sender.close()
+        return took
+
+    def said(self) -> list[Said]:
+        """Give the log of the start that runs, or of the last one."""
+        text = (self._place.folder / f"{self.name}-log.err").read_bytes()
+        # What does not end with a line break is still being written.
+        lines = text[: text.rfind(b"\n") + 1].splitlines()
+        return [msgspec.json.decode(line, type=Said) for line in lines if line.startswith(b"{")]
+
+    def notes(self) -> set[str]:
+        """Read every note that there is, page by page, as an administrator of each tenant sees them."""
+        found: set[str] = set()
+        for administrator in self._administrators:
+            found |= set(_Administrator(self._port, administrator).notes())
+        return found
+
+    def copied(self, name: str) -> "Osteon":
+        """Give another peer over a copy of the data, with the same people, to whom the same was acknowledged; not serving."""
+        other = Osteon(self._place, name=name, tenants=self._tenants, product=self._product)
+        shutil.copytree(self._data, other._data, ignore=shutil.ignore_patterns("*.sock"))
+        other._port, other._administrators, other._people = self._port, self._administrators, self._people
+        other._callers, other._logged_in, other._notes = self._callers, self._logged_in, self._notes
+        other._acknowledged = list(self._acknowledged)
+        return other
+
+    def forget(self) -> None:
+        """Remove the data: nothing is asked of this peer any more."""
+        shutil.rmtree(self._data)
+        self._acknowledged.clear()
+
     @contextmanager
     def _server(self, product: str, data: Path) -> Generator[tuple[Ready, int]]:
         """Run the server until it has said that it serves, and then for the length of a block."""
@@ -159,7 +264,10 @@ class Osteon:
         """Give the people who will send: as many as there should be, spread over the tenants."""
         if self._tenants > TENANTS:
             return provisioned(self._port, ready, self._tenants)
-        customers = [tenant.name for tenant in ready.tenants if tenant.type == "customer"][:TENANTS]
+        customers = [tenant.name for tenant in ready.tenants if tenant.type == "customer"][: self._tenants]
+        self._administrators = [
+            next(person for person in ready.people if person.tenant == customer) for customer in customers
+        ]
         return [person for tenant in customers for person in enrol(self._port, ready, tenant, PEOPLE // len(customers))]
 
     def _log_in(self) -> None:
@@ -238,6 +346,17 @@ class _Administrator:
         answer = self._sender.expect(Ask("POST", "/queries/list-scopes", self._headers, body({"limit": 100})))
         return {row["name"]: row["scope"] for row in answer.json()["answer"]["items"]}
 
+    def notes(self) -> Generator[str]:
+        """The tenant's notes."""
+        cursor: str | None = None
+        while True:
+            asked = {"limit": 100} | ({"cursor": cursor} if cursor else {})
+            page = self._sender.expect(Ask("POST", "/queries/list-notes", self._headers, body(asked))).json()["answer"]
+            yield from (row["note"] for row in page["items"])
+            cursor = page["next"]
+            if cursor is None:
+                return
+
 
 def enrol(port: int, ready: Ready, tenant: str, count: int) -> list[Person]:
     """Have a tenant's administrator enrol people through the public wire, as contributors spread over the tenant's scopes."""
@@ -313,6 +432,8 @@ def _recorded(data: Path) -> Counter[str]:
             entry = msgspec.json.decode(line)
             if entry["verdict"] == "accepted":
                 found[entry["invocation"]] += 1
+                if len(found) % 100_000 == 0:
+                    progress(f"  {len(found):,} commands read from '{data.name}'")
     if reader.returncode != 0:
         reason = f"'osteon journal show' ended with {reader.returncode}."
         raise Faulty(reason)

@@ -19,7 +19,15 @@ from demo.projects.project import (
 from demo.projects.reminder import reminder
 from osteon.domain import CONTRIBUTOR, READER, Module
 
-__all__ = ["projects"]
+__all__ = [
+    "CreateProject",
+    "ProjectArchived",
+    "ProjectCreated",
+    "ProjectMoved",
+    "ProjectRenamed",
+    "ProjectRestored",
+    "projects",
+]
 
 projects = Module(
     "projects",

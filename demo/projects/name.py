@@ -71,7 +71,7 @@ def decide(command: TakeProjectName | FreeProjectName, name: Name, context: Invo
     """The first one has it until it lets it go."""
     match command:
         case TakeProjectName(project=project) if name.holder not in (None, project):
-            return reject("projects.name-taken", holder=name.holder)
+            return reject("projects.name-taken", holder=name.holder, name=command.project_name)
         case TakeProjectName():
             return accept(_taken(command, context))
         case FreeProjectName(project=project) if name.holder == project:

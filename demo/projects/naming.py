@@ -101,8 +101,9 @@ def _taken(event: ProjectNameTaken, state: Naming) -> Step[Naming]:
 
 
 def _refused(event: Refusal, state: Naming) -> Step[Naming]:
-    if state.since is None or event.problem.key != TAKEN:
-        return Step(state=replace(state, since=None), settled=True)
+    if state.since is None or event.problem.key != TAKEN or event.problem.params.get("name") != state.wanted:
+        # It was renamed, moved or archived since: what it is called now is asked for already, or needs no name.
+        return Step(state=state, settled=state.since is None)
     held = state.held
     asked = GiveUpProject(project=state.project, reason=TAKEN)
     if held is not None and held.scope == state.scope:

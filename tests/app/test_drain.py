@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from osteon.adapters.commitlog import CommitLog
-from osteon.adapters.sqlite import Connections, Settings, SqliteFiling
+from osteon.adapters.sqlite import Connections, Settings, SqliteFiling, SqliteSnapshots
 from osteon.adapters.system.disk import SystemDisk
 from osteon.app.drain import DrainWork
 from osteon.domain import Product
@@ -36,9 +36,8 @@ class Place:
     def begin(self, product: Product) -> DrainWork:
         """Begins a drain of a product."""
         self.said.clear()
-        work = DrainWork(
-            product, SystemDisk(self._folder), self._filing(product), keyring(), self.said.append, lambda: 0.0
-        )
+        disk, snapshots = SystemDisk(self._folder), SqliteSnapshots(self._connections())
+        work = DrainWork(product, disk, self._filing(product), snapshots, keyring(), self.said.append, lambda: 0.0)
         self._works.append(work)
         work.begin()
         return work
@@ -57,8 +56,10 @@ class Place:
             work.close()
 
     def _filing(self, product: Product) -> SqliteFiling:
-        connections = Connections(SystemDisk(self._folder), str(self._folder), keyring(), Settings(writable=True))
-        return SqliteFiling(connections, tables(product))
+        return SqliteFiling(self._connections(), tables(product))
+
+    def _connections(self) -> Connections:
+        return Connections(SystemDisk(self._folder), str(self._folder), keyring(), Settings(writable=True))
 
 
 @pytest.fixture
@@ -104,8 +105,9 @@ def test_tries_a_stopped_view_again_when_told(place: Place) -> None:
     work.hear({"start": "names", "tenant": None})
     work.hear({"step": True})
 
-    assert place.said[0] == {"taken": 1}
-    assert (place.standings()[0].state, place.said[-1]) == ("stopped", {"stepped": False})
+    assert place.said[1] == {"taken": 1}
+    assert [each.state for each in place.standings()] == ["rebuilding", "stopped"]
+    assert place.said[-1] == {"stepped": False}
 
 
 def test_forgets_before_rows_are_made_again(place: Place) -> None:

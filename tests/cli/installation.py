@@ -130,7 +130,8 @@ def serving_data(serving: Server) -> Path:
 def copied(left: Left, folder: Path) -> Path:
     """A copy of the installation to tamper with."""
     target = folder / "data"
-    shutil.copytree(left.data, target, ignore=shutil.ignore_patterns("spare-*"), copy_function=copy_sparsely)
+    ignored = shutil.ignore_patterns("spare-*", "*.sock")
+    shutil.copytree(left.data, target, ignore=ignored, copy_function=copy_sparsely)
     return target
 
 

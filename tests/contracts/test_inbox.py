@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from osteon.domain.testing import context
 from osteon.engine.batches import Batches
+from osteon.engine.cold import Cold
 from osteon.engine.inbox import FairInbox
 from osteon.messages import Command
 from osteon.model import Identifier, Refused, TenantId
@@ -92,14 +93,14 @@ def test_tenants_take_turns(inbox: FairInbox, room: Room) -> None:
 def test_refuses_more_than_a_tenants_share(inbox: FairInbox) -> None:
     for key in "123":
         put(inbox, ACME, key)
-    expect_busy(inbox, ACME)
+    expect_refusal(inbox, ACME, "too-many-requests")
     put(inbox, GLOBEX, "1")
 
 
 def test_refuses_more_than_the_whole(inbox: FairInbox) -> None:
     for tenant, key in [(ACME, "a1"), (ACME, "a2"), (ACME, "a3"), (GLOBEX, "g1"), (GLOBEX, "g2")]:
         put(inbox, tenant, key)
-    expect_busy(inbox, HOUSE)
+    expect_refusal(inbox, HOUSE, "busy")
     assert inbox.waiting == 5
 
 
@@ -108,9 +109,25 @@ def test_takes_again_what_it_has_room_for(inbox: FairInbox, room: Room) -> None:
         put(inbox, ACME, key)
     room.make(1)
     put(inbox, ACME, "4")
-    expect_busy(inbox, ACME)
+    expect_refusal(inbox, ACME, "too-many-requests")
     room.make(9)
     assert room.taken == ["1", "2", "3", "4"]
+
+
+def test_counts_what_waits_for_its_entity(room: Room) -> None:
+    cold = Cold()
+    inbox = FairInbox(room.take, cast("Batches", room), share=3, whole=5, cold=cold)
+    room.make(9)
+    for number in range(3):
+        cold.add((ACME, f"counter/{number}"), a_delivery(ACME, "cold"))
+    expect_refusal(inbox, ACME, "too-many-requests")
+    put(inbox, GLOBEX, "1")
+    cold.pop((ACME, "counter/0"))
+    put(inbox, ACME, "2")
+    for number in range(3):
+        cold.add((GLOBEX, f"counter/{number}"), a_delivery(GLOBEX, "cold"))
+    expect_refusal(inbox, HOUSE, "busy")
+    assert room.taken == ["1", "2"]
 
 
 @given(st.lists(st.one_of(st.sampled_from(TENANTS), st.integers(1, 3)), max_size=60))
@@ -135,22 +152,25 @@ def test_keeps_the_order_of_each_tenant(steps: list[TenantId | int]) -> None:
         ]
 
 
-def expect_busy(inbox: FairInbox, tenant: TenantId) -> None:
+def expect_refusal(inbox: FairInbox, tenant: TenantId, key: str) -> None:
     """The tenant's next command is refused, and may be sent again."""
     with pytest.raises(Refused) as caught:
         put(inbox, tenant, "one too many")
-    assert (caught.value.problem.key, caught.value.problem.retryable) == ("busy", True)
+    assert (caught.value.problem.key, caught.value.problem.retryable) == (key, True)
 
 
 def put(inbox: FairInbox, tenant: TenantId, key: str) -> None:
     """Puts a command of a tenant into the inbox."""
-    inbox.put(
-        Delivery(
-            context=context(tenant=tenant),
-            command=Command[None](),
-            entity=Identifier("x"),
-            key=key,
-            fingerprint="fingerprint",
-            expires=0,
-        )
+    inbox.put(a_delivery(tenant, key))
+
+
+def a_delivery(tenant: TenantId, key: str) -> Delivery:
+    """A command of a tenant."""
+    return Delivery(
+        context=context(tenant=tenant),
+        command=Command[None](),
+        entity=Identifier("x"),
+        key=key,
+        fingerprint="fingerprint",
+        expires=0,
     )

@@ -169,26 +169,54 @@ def test_a_key_is_durable_once_created(disk: MemoryDisk) -> None:
     assert in_files(disk).has(ACME)
 
 
-def test_a_key_that_a_kill_left_is_synced() -> None:
+def test_a_key_that_a_kill_left_is_synced_when_created() -> None:
     unsynced = UnsyncedFolder()
     with pytest.raises(OSError, match="sync"):
         opened(unsynced)
     unsynced.broken = False
     unsynced.kill()
-    derived = in_files(unsynced).derive(ACME, "purpose")
+    derived = opened(unsynced).derive(ACME, "purpose")
     unsynced.power_cut()
     assert in_files(unsynced).derive(ACME, "purpose") == derived
 
 
-def test_creating_again_syncs_what_failed_before() -> None:
-    unsynced = UnsyncedFolder()
-    ring = in_files(unsynced)
+@pytest.mark.parametrize("failing", [0, 1])
+def test_creating_again_believes_no_failed_sync(failing: int) -> None:
+    forgetful = ForgetfulFolder(failing)
+    with pytest.raises(OSError, match="sync"):
+        opened(forgetful)
+    derived = opened(forgetful).derive(ACME, "purpose")
+    forgetful.power_cut()
+    assert in_files(forgetful).derive(ACME, "purpose") == derived
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_a_next_start_believes_no_failed_sync(failing: int) -> None:
+    forgetful = ForgetfulFolder(failing)
+    with pytest.raises(OSError, match="sync"):
+        opened(forgetful)
+    forgetful.kill()
+    derived = opened(forgetful).derive(ACME, "purpose")
+    forgetful.power_cut()
+    assert in_files(forgetful).derive(ACME, "purpose") == derived
+
+
+def test_the_same_ring_believes_no_failed_sync() -> None:
+    forgetful = ForgetfulFolder(1)
+    ring = in_files(forgetful)
     with pytest.raises(OSError, match="sync"):
         ring.create(ACME)
-    unsynced.broken = False
     ring.create(ACME)
-    unsynced.power_cut()
-    assert in_files(unsynced).has(ACME)
+    forgetful.power_cut()
+    assert in_files(forgetful).has(ACME)
+
+
+def test_a_key_that_is_known_to_be_synced_is_left_alone(disk: MemoryDisk) -> None:
+    opened(disk)
+    disk.limit = disk.used()
+    before = content(disk, PATH)
+    assert opened(disk).has(ACME)
+    assert content(disk, PATH) == before
 
 
 @pytest.mark.parametrize("survivors", range(8))
@@ -275,6 +303,22 @@ class UnsyncedFolder(MemoryDisk):
     def sync_folder(self, folder: str) -> None:
         if self.broken and PATH in (f"{folder}/{name}" for name in self.names(folder)):
             raise OSError(errno.EIO, "no sync")
+        super().sync_folder(folder)
+
+
+class ForgetfulFolder(MemoryDisk):
+    """A disk on which one sync of the keys' names fails; what it did not bring to the platter, no later one does."""
+
+    def __init__(self, failing: int) -> None:
+        super().__init__()
+        self.syncs = -failing
+
+    def sync_folder(self, folder: str) -> None:
+        if folder == "keys":
+            self.syncs += 1
+            if self.syncs == 1:
+                self._unsynced.clear()
+                raise OSError(errno.EIO, "no sync")
         super().sync_folder(folder)
 
 

@@ -61,7 +61,7 @@ def run_shell(block: Block, folder: Path, port: int = 0) -> list[str]:
     )
     command = ["bash", "-c", script]
     done = subprocess.run(
-        command, check=False, cwd=folder, env=environment(), capture_output=True, text=True, timeout=30
+        command, check=False, cwd=folder, env=environment(), capture_output=True, text=True, timeout=50
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     return done.stdout.splitlines()

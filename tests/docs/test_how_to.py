@@ -1,13 +1,25 @@
 """The recipes, run as they stand on their pages."""
 
+import asyncio
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from demo.projects import CreateProject, projects
+from demo.projects.project import ProjectId
+from osteon.app.inprocess import in_process
 from osteon.cli import main
+from osteon.domain import Product
+from osteon.model import Identifier
+from osteon.modules import PLATFORM
+from tests.cli.stumbling import PRODUCTS, STUMBLE
 from tests.docs.pages import DEMO, DOCS, Block, blocks, run_shell
-from tests.serving import NotServing, Server, running
+from tests.engine.sending import Sender, until
+from tests.serving import NotServing, Server, patiently, running
 
 HOW_TO = DOCS / "how-to"
 
@@ -70,6 +82,62 @@ def test_backs_up_and_restores_as_the_recipe_says(data: Path) -> None:
     assert verified.endswith("nothing is wrong.")
 
 
+def test_looks_after_a_server_as_the_recipe_says(data: Path) -> None:
+    (data.parent / ".osteon").symlink_to(data)
+    recipe, well = blocks(HOW_TO / "operate.md", "sh")
+    with running(data, product=DEMO):
+        *_, views, entry = run_shell(recipe, data.parent)
+        assert run_shell(_with_command(recipe, well), data.parent) == ["True"]
+    assert {each["state"] for each in json.loads(views)} == {"following"}
+    assert "  rebuild-view  " in entry
+    assert "  by operator " in entry
+
+
+def test_mends_what_failed_as_the_recipe_says(data: Path) -> None:
+    (data.parent / ".osteon").symlink_to(data)
+    (recipe,) = blocks(HOW_TO / "mend-what-failed.md", "sh")
+    with running(data, product=PRODUCTS["stumbling"]) as server:
+        alice = server.client("acme", "alice@acme.example")
+        assert patiently(lambda: alice.command("create-project", name=STUMBLE)).status == 200
+        assert until_parked(data)
+        said = run_shell(recipe, data.parent)
+    assert said[0].split() == ["tenant", "letter", "since", "handler", "about", "tries", "state"]
+    assert any("1 still wait: LookupError" in line for line in said)
+    assert any("goes on, nothing waits any more" in line for line in said)
+    assert said[-1].endswith("passed over: renamed by hand")
+
+
+def test_hands_events_on_as_the_recipe_says(capsys: pytest.CaptureFixture[str]) -> None:
+    (recipe,) = blocks(HOW_TO / "hand-events-on.md", "python")
+    names: dict[str, Any] = {}
+    exec(compile(recipe.text, "hand-events-on.md", "exec"), names)  # noqa: S102 - it is our own page
+
+    async def hand_on() -> None:
+        async with in_process(Product("demo", [*PLATFORM, projects, names["ledger"]])) as installation:
+            await Sender(installation.engine).ask(CreateProject(project=ProjectId(Identifier("0" * 26)), name="Bridge"))
+            await until(lambda: any(each.delivered for each in installation.engine.sinks.standings))
+
+    asyncio.run(hand_on())
+    assert "project-created Bridge" in capsys.readouterr().out
+
+
+def test_investigates_as_the_recipe_says(data: Path) -> None:
+    (data.parent / ".osteon").symlink_to(data)
+    (recipe,) = blocks(HOW_TO / "investigate-an-error.md", "sh")
+    *tree, written = run_shell(recipe, data.parent)
+    assert any(line.endswith("<- asked for") for line in tree)
+    assert written == "'tests/test_it.py' is written: run it with 'pytest tests/test_it.py'."
+    assert "given(" in (data.parent / "tests" / "test_it.py").read_text()
+
+
+def test_rehearses_as_the_recipe_says(data: Path) -> None:
+    (data.parent / ".osteon").symlink_to(data)
+    (recipe,) = blocks(HOW_TO / "rehearse-a-change.md", "sh")
+    said = run_shell(recipe, data.parent)
+    assert said[0].split()[:2] == ["command", "rehearsed"]
+    assert said[-1].endswith("nothing differs.")
+
+
 def test_exports_a_tenant_as_the_recipe_says(data: Path) -> None:
     (data.parent / ".osteon").symlink_to(data)
     (recipe,) = blocks(HOW_TO / "export-a-tenant.md", "sh")
@@ -84,6 +152,19 @@ def test_upgrades_a_folder_as_the_recipe_says(data: Path) -> None:
     planned, done = run_shell(recipe, data.parent)
     assert planned == done
     assert done.endswith("nothing to do.")
+
+
+def until_parked(data: Path) -> bool:
+    """Waits until a dead letter is there to be mended."""
+    for _ in range(200):
+        status = subprocess.run(
+            [sys.executable, "-m", "osteon.cli", "status", "--json", "--data", str(data)],
+            stdout=subprocess.PIPE,
+            check=False,
+        )
+        if json.loads(status.stdout)["deadLetters"]:
+            return True
+    return False
 
 
 def _with_command(first: Block, block: Block) -> Block:

@@ -124,6 +124,19 @@ def test_a_view_follows_what_is_exported() -> None:
     Product("open", [*PLATFORM, things(ThingMade), nosy], product.world)
 
 
+def test_operators_ask_what_their_module_decides() -> None:
+    with pytest.raises(
+        Misdeclared, match="'others' lets operators ask 'MakeThing', which none of its deciders decides"
+    ):
+        Product("two", [*PLATFORM, things(), Module("others", parts=[], operators=[MakeThing])], product.world)
+
+
+def test_operators_ask_what_no_client_can_send() -> None:
+    public = Module("things", parts=[thing], grants={CONTRIBUTOR: [MakeThing]}, operators=[MakeThing])
+    with pytest.raises(Misdeclared, match="'things' lets operators ask 'MakeThing', which clients can send"):
+        Product("open", [*PLATFORM, public], product.world)
+
+
 def test_a_reaction_follows_what_is_exported() -> None:
     def react(event: ThingMade, context: InvocationContext) -> list[Ask]:
         return []

@@ -38,9 +38,10 @@ SUM = an_id("sum")
 
 
 class Weather:
-    """In a storm the rule faults: what no rule should, but some will."""
+    """In a storm the rule faults, over all counters or one: what no rule should, but some will."""
 
     storm = False
+    over: CounterId | None = None
 
 
 class OpenCounter(Command[CounterId]):
@@ -96,7 +97,7 @@ def create(command: OpenCounter, context: InvocationContext) -> Decision:
 
 def decide(command: AddToCounter, counter: Counter, context: InvocationContext) -> Decision:
     """Counters only rise, and nobody counts in a storm."""
-    if Weather.storm:
+    if Weather.storm and Weather.over in (None, command.counter):
         raise ArithmeticError("the rule itself is wrong")
     if command.amount < 0:
         return reject("counting.negative", amount=command.amount)

@@ -128,7 +128,7 @@ def total_of(installation: InProcess, counter: Identifier) -> int:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Lets everything else go on until `condition` holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():  # there is no event for what a test wants to see
             await asyncio.sleep(0)
 

@@ -385,8 +385,9 @@ def test_stops_while_rows_are_made_and_goes_on_when_asked(opening: Opening) -> N
     assert (place.standing.state, place.standing.made, place.standing.fits) == ("stopped", 7, False)
 
     assert place.projection.start("names") == 1
+    states = [place.standing.state]
     assert not place.projection.step()
-    assert place.standing.state == "stopped"
+    assert [*states, place.standing.state] == ["rebuilding", "stopped"]
 
     mended = opening(with_names)
     mended.projection.renew()

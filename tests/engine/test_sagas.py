@@ -91,7 +91,7 @@ async def test_sleeps_once_nothing_is_due_any_more() -> None:
 
 async def test_a_step_that_fails_spares_the_other_sagas(monkeypatch: pytest.MonkeyPatch) -> None:
     async with in_process(product) as installation:
-        monkeypatch.setattr(visit, "_begin", stumble)
+        monkeypatch.setattr(visit, "begin", stumble)
         await Sender(installation.engine).ask(ReceivePatient(patient=ANN))
         await until(lambda: len(visits(installation.storage, ANN)) > 0)
         monkeypatch.undo()

@@ -57,6 +57,8 @@ class Member:
 
     account: Account
     random: Random
+    names: Sequence[str] = ()
+    """What it calls its projects, in upper or lower case; without any, no two projects have the same name."""
     projects: dict[str, str] = field(default_factory=dict[str, str])
     """The scope of each."""
     doubt: Deed | None = None
@@ -66,7 +68,7 @@ class Member:
         choice = self.random.random()
         if not self.projects or choice < 0.4:
             scope = self.random.choice(self.account.scopes)
-            return Deed(self.account, "create-project", scope, {"name": f"Project {choice}"})
+            return Deed(self.account, "create-project", scope, {"name": self._name(f"Project {choice}")})
         project = self.random.choice(list(self.projects))
         type, more = self._change(choice)
         return Deed(self.account, type, self.projects[project], {"project": project, **more})
@@ -81,9 +83,12 @@ class Member:
         if deed.type == "move-project":
             self.projects[deed.fields["project"]] = deed.fields["destination"]
 
+    def _name(self, own: str) -> str:
+        return self.random.choice((str.upper, str.lower))(self.random.choice(self.names)) if self.names else own
+
     def _change(self, choice: float) -> tuple[str, dict[str, str]]:
         if choice < 0.75:
-            return "rename-project", {"name": f"Renamed {choice}"}
+            return "rename-project", {"name": self._name(f"Renamed {choice}")}
         if choice < 0.85:
             return "move-project", {"destination": self.random.choice(self.account.scopes)}
         return ("archive-project" if choice < 0.92 else "restore-project"), {}
@@ -94,10 +99,10 @@ def seeded(seed: float) -> Random:
     return Random(seed)  # noqa: S311 - nothing here is a secret
 
 
-def crowd(server: Server, size: int, random: Random) -> list[Member]:
-    """So many members at two tenants, some of them the same person in several windows."""
+def crowd(server: Server, size: int, random: Random, names: Sequence[str] = ()) -> list[Member]:
+    """So many members at two tenants, some of them the same person in several windows; they name projects by `names`."""
     accounts = [account for tenant in PEOPLE for account in _accounts(server, tenant)]
-    return [Member(accounts[number % len(accounts)], seeded(random.random())) for number in range(size)]
+    return [Member(accounts[number % len(accounts)], seeded(random.random()), names) for number in range(size)]
 
 
 async def work(port: int, members: Sequence[Member], asked: Callable[[Deed], None]) -> None:

@@ -9,6 +9,10 @@ index                   what is decided by is up to date when a reply leaves
 view                    rows are the fold of the entries that are filed with them
 journal                 sequences have no gap, hashes chain, history and log hold the same bytes
 reactions               what had to follow an event was asked once
+sagas                   a saga hears each event once, in order, asks each thing once, and ends
+timers                  a time comes once, and not before it is there
+rebuilt                 once everything follows, rows are those of the code of now
+backup                  a backup is what was there at a moment, and goes on from there
 whole                   the disk is never found damaged by what a crash leaves
 damage                  what was damaged is refused loudly
 no-fault                nothing fails but by the faults that were planned
@@ -17,18 +21,18 @@ finishes                once faults stop, everything ends
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 
 from osteon.ports.inbox import Reply
 from tests.simulation.clients import Acknowledged, Seen
 from tests.simulation.disk import Platter
-from tests.simulation.product import BIG
+from tests.simulation.product import BIG, entity_of
 from tests.simulation.raw import Durable, RawEntry, RawHistory, RawRecord, keyring_on, read_frames
+from tests.simulation.sagas import check_saga_rows, check_sagas
 from tests.simulation.world import World
 
-__all__ = ["PROPERTIES", "Findings", "Oracle", "check_everything"]
+__all__ = ["PROPERTIES", "Findings", "Oracle", "check_backup", "check_everything"]
 
 PROPERTIES = tuple(re.findall(r"^([a-z-]+) {2,}", __doc__ or "", re.MULTILINE))
 
@@ -96,6 +100,7 @@ def check_everything(
         _check_keys(world, entries)
         standings = _fold(world, entries)
         _check_reactions(world, entries)
+        check_sagas(world, entries, _filed(findings.histories.get(tenant)))
         mine = [each for each in acknowledged if each.arrival.tenant == tenant]
         _check_acknowledged(world, entries, mine)
         _check_seen(world, standings, [each for each in seen if each.tenant == tenant])
@@ -105,6 +110,22 @@ def check_everything(
     for tenant in sorted(told - set(findings.entries)):
         world.breaks("exactly-once", f"nothing is left of {tenant}")
     return sum(map(len, findings.entries.values()))
+
+
+def check_backup(world: World, copy: Findings, findings: Findings) -> None:
+    """Looks whether a backup is a beginning of what is there now, without a gap."""
+    for rule, reason in copy.broken:
+        world.breaks("backup", f"{rule}: {reason}")
+    for tenant, entries in copy.entries.items():
+        now = {(record.partition, record.sequence): record.stored for record, _ in findings.entries.get(tenant, ())}
+        follows: dict[int, int] = {}
+        for record, _ in entries:
+            expected = follows.get(record.partition, 0) + 1
+            if record.sequence != expected:
+                world.breaks("backup", f"entry {record.sequence} follows {expected - 1} in the backup of {tenant}")
+            if now.get((record.partition, record.sequence)) != record.stored:
+                world.breaks("backup", f"the backup of {tenant} has another entry at {record.token}")
+            follows[record.partition] = record.sequence
 
 
 def _check_chains(world: World, records: Iterable[RawRecord]) -> None:
@@ -139,7 +160,7 @@ def _fold(world: World, entries: Iterable[tuple[RawRecord, RawEntry]]) -> dict[s
                 if entry.entity in standings:
                     world.breaks("order", f"{entry.entity} was opened again at {record.token}")
                 standings[entry.entity] = [(0, 0)]
-            elif event.type == "counter-raised":
+            elif event.type in ("counter-raised", "parcel-taken"):
                 stood = standings.setdefault(entry.entity, [(0, 0)])
                 times, total = stood[-1]
                 stood.append((times + 1, total + event.body["amount"]))
@@ -171,7 +192,7 @@ def _check_acknowledged(
 ) -> None:
     by_key = {(entry.entity, entry.key): (record, entry) for record, entry in entries if entry.verdict != "faulted"}
     for each in acknowledged:
-        entity = _counter(each)
+        entity = entity_of(each.arrival.command)
         found = by_key.get((entity, f"{each.arrival.account}/{each.arrival.key}"))
         if found is None:
             world.breaks("exactly-once", f"{each.arrival.key}, acknowledged at {each.position}, is lost")
@@ -183,7 +204,7 @@ def _check_acknowledged(
     for before in acknowledged:
         for after in acknowledged:
             late = before.ended < after.begun and before.position > after.position
-            if late and _counter(before) == _counter(after):
+            if late and entity_of(before.arrival.command) == entity_of(after.arrival.command):
                 world.breaks("order", f"{before.arrival.key} was answered before {after.arrival.key} was asked")
 
 
@@ -207,15 +228,16 @@ def _check_history(world: World, history: RawHistory, entries: Sequence[tuple[Ra
         world.breaks("view", f"the history says it is at {history.progress}, and holds {filed}")
     here = [(record, entry) for record, entry in entries if record.sequence <= filed.get(record.partition, 0)]
     folded = {counter: stood[-1] for counter, stood in _fold(world, here).items()}
-    shown = {counter: (row["times"], row["total"]) for counter, row in history.rows.items()}
-    if folded != shown:
-        world.breaks("view", f"the rows are {shown}, and the entries filed with them come to {folded}")
+    for view in ("counter", "tally"):
+        shown = {counter: (row["times"], row["total"]) for counter, row in history.rows.get(view, {}).items()}
+        if folded != shown and view not in history.behind:
+            world.breaks("view", f"the rows are {shown}, and the entries filed with them come to {folded}")
+    check_saga_rows(world, here, history)
     numbers = [record.sequence for record in history.accesses]
     if numbers != sorted(set(numbers)):
         world.breaks("journal", f"blocks of the access log are filed as {numbers}")
 
 
-def _counter(acknowledged: Acknowledged) -> str:
-    command: Any = acknowledged.arrival.command
-    counter: str = command.counter
-    return counter
+def _filed(history: RawHistory | None) -> dict[str, int]:
+    """Where an entry stands among all of its tenant that are filed."""
+    return {record.token: number for number, record in enumerate(history.records if history else ())}

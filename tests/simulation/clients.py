@@ -7,19 +7,29 @@ from typing import Any, NamedTuple, cast
 import msgspec
 
 from osteon.messages import Command
-from osteon.model import HOUSE, Identifier, Identifiers, Refused, TenantId, named
+from osteon.model import Identifiers, Refused, TenantId
 from osteon.ports.inbox import Reply
 from tests.simulation.loop import SimLoop
 from tests.simulation.machine import SimClock, SimEntropy
 from tests.simulation.node import Arrival, Node
-from tests.simulation.product import BIG, CounterId, FindCounter, OpenCounter, RaiseCounter, an_id
+from tests.simulation.product import (
+    BIG,
+    TENANTS,
+    CounterId,
+    FindCounter,
+    FindTally,
+    OpenCounter,
+    ParcelId,
+    RaiseCounter,
+    SendParcel,
+    an_id,
+)
 from tests.simulation.world import World
 
-__all__ = ["TENANTS", "Acknowledged", "Client", "Net", "NetFaults", "Seen", "Workload"]
+__all__ = ["Acknowledged", "Client", "Net", "NetFaults", "Seen", "Workload"]
 
-TENANTS = (HOUSE, TenantId(Identifier(named("", "another tenant"))))
 _PATIENCE = 1.0
-_AGAIN = ("unavailable", "busy", "views.behind", "expired", "unexpected")
+_AGAIN = ("unavailable", "busy", "views.behind", "views.rebuilding", "expired", "unexpected")
 
 
 class NetFaults(NamedTuple):
@@ -31,12 +41,13 @@ class NetFaults(NamedTuple):
 
 
 class Workload(NamedTuple):
-    """How much is asked: so many clients, commands of each, counters, tenants."""
+    """How much is asked: so many clients, commands of each, counters, tenants; and whether some parcels are cursed."""
 
     clients: int = 3
     commands: int = 6
     counters: int = 3
     tenants: int = 1
+    cursed: bool = False
 
 
 class Acknowledged(NamedTuple):
@@ -58,6 +69,7 @@ class Seen(NamedTuple):
     counter: CounterId
     times: int
     total: int
+    revision: int
     behind: Acknowledged | None
 
 
@@ -106,8 +118,10 @@ class Client:
     async def run(self) -> None:
         """Asks all that is to be asked."""
         for number in range(self._workload.commands):
-            kind = self._draws.below(12)
-            if kind == 11 and self.acknowledged:
+            kind = self._draws.below(15)
+            if kind >= 12:
+                await self._ask(self._parcel())
+            elif kind == 11 and self.acknowledged:
                 await self._reuse(self._one_of_mine())
             elif kind >= 9 and self.acknowledged:
                 await self.again(self._one_of_mine())
@@ -128,15 +142,18 @@ class Client:
             now = f"{reply.verdict} {reply.answer.decode()} at {reply.position}"
             self._world.breaks("same-verdict", f"{first.arrival.key} was {was}, and is {now}")
 
-    async def look(self, tenant: TenantId, counter: CounterId, behind: Acknowledged | None) -> Seen | None:
+    async def look(self, tenant: TenantId, query: FindCounter | FindTally, behind: Acknowledged | None) -> Seen | None:
         """Finds a counter, behind a command that was answered; None while there is none."""
+        counter = query.counter
         while True:
-            told = await self._query(tenant, counter, behind.position if behind else None)
+            told = await self._query(tenant, query, behind.position if behind else None)
             if isinstance(told, bytes):
                 row = msgspec.json.decode(told)
-                seen = Seen(tenant, counter, row["times"], row["total"], behind)
+                seen = Seen(tenant, counter, row["times"], row["total"], row.get("revision", 0), behind)
                 self.seen.append(seen)
                 return seen
+            if isinstance(told, Refused):
+                self._world.hit(f"query answered {told.problem.key}")
             if isinstance(told, Refused) and told.problem.key == "counting.not-found":
                 if behind is not None and behind.verdict == "accepted":
                     self._world.breaks("read-your-writes", f"{counter} is not there behind {behind.position}")
@@ -152,6 +169,15 @@ class Client:
         command: Command[Any] = OpenCounter(counter=counter) if opens else RaiseCounter(counter=counter, amount=amount)
         key = f"key-{number}" if below(5) == 4 else str(self._identifiers.next())
         return Arrival(tenant, self.name, key, command)
+
+    def _parcel(self) -> Arrival:
+        below, workload = self._draws.below, self._workload
+        tenant, target = TENANTS[below(workload.tenants)], self._counter()
+        # Some are too heavy to be taken.
+        amount, rest = 1 + below(9), (0, 1, 3)[below(3)]
+        parcel = ParcelId(self._identifiers.next())
+        command = SendParcel(parcel=parcel, target=target, amount=amount, rest=rest)
+        return Arrival(tenant, self.name, str(self._identifiers.next()), command)
 
     def _counter(self) -> CounterId:
         number = self._draws.below(self._workload.counters + 1)
@@ -173,7 +199,12 @@ class Client:
 
     async def _reuse(self, first: Acknowledged) -> None:
         """Asks for something else under a key that was answered before: that is refused."""
-        other = RaiseCounter(counter=first.arrival.command.counter, amount=77)
+        command = first.arrival.command
+        other: Command[Any]
+        if isinstance(command, SendParcel):
+            other = SendParcel(parcel=command.parcel, target=command.target, amount=77, rest=0)
+        else:
+            other = RaiseCounter(counter=command.counter, amount=77)
         arrival = Arrival(first.arrival.tenant, first.arrival.account, first.arrival.key, other)
         reply = await self._until_final(arrival)
         self._world.hit("key reused")
@@ -182,10 +213,13 @@ class Client:
 
     async def _look(self) -> None:
         behind = self._one_of_mine() if self.acknowledged else None
+        find = FindTally if self._draws.below(2) else FindCounter
         if behind is None:
-            await self.look(TENANTS[0], self._counter(), None)
+            await self.look(TENANTS[0], find(counter=self._counter()), None)
+        elif isinstance(behind.arrival.command, SendParcel):
+            await self.look(behind.arrival.tenant, find(counter=behind.arrival.command.target), None)
         else:
-            await self.look(behind.arrival.tenant, behind.arrival.command.counter, behind)
+            await self.look(behind.arrival.tenant, find(counter=behind.arrival.command.counter), behind)
 
     async def _until_final(self, arrival: Arrival) -> Reply:
         """Asks until there is a verdict that stands, or a refusal that will not change."""
@@ -204,8 +238,7 @@ class Client:
                 self._world.hit(f"answered {reply.problem.key}")
             await asyncio.sleep(0.05 + 0.05 * self._draws.below(10))
 
-    async def _query(self, tenant: TenantId, counter: CounterId, after: str | None) -> Any:
-        query = FindCounter(counter=counter)
+    async def _query(self, tenant: TenantId, query: FindCounter | FindTally, after: str | None) -> Any:
         return await self._exchange(lambda node, answer: node.query(tenant, query, after, answer), "looks")
 
     async def _exchange(self, ask: Callable[[Node, Callable[[Any], None]], None], what: str) -> Any:

@@ -2,7 +2,8 @@
 
 A file has a cache, which every process reads and which outlives a kill, and a durable image, which outlives a power cut. What
 was written since the last sync may survive a power cut in any part: nothing, all, a prefix, any of its sectors. Names
-are apart from files: a name that its folder did not sync may be lost, and what comes after it with it.
+are apart from files: a name that its folder did not sync may be lost, and what comes after it with it. What a failed sync of
+a folder did not write is written with the next change of that folder only, as both stand in the same block.
 """
 
 import errno
@@ -100,6 +101,7 @@ class Platter:
         self.durable_names: dict[str, Inode] = {}
         self.folders: dict[str, None] = {"": None}
         self._changes: list[_Change] = []
+        self._forgotten: list[_Change] = []
         self.locks: dict[str, Process] = {}
         self.operations = 0
         self.stop_at = 0
@@ -141,7 +143,7 @@ class Platter:
             self._fail("create", path, errno.ENOSPC)
         inode = Inode(self._world.number(), path)
         self.names[path] = inode
-        self._changes.append(_Change(folder_of(path), path, inode))
+        self._change(_Change(folder_of(path), path, inode))
         return inode
 
     def find(self, path: str) -> Inode:
@@ -190,22 +192,23 @@ class Platter:
         self.names[other] = inode
         inode.name = other
         # One change: a power cut leaves the file one name or the other.
-        self._changes.append(_Change(folder_of(other), other, inode, path))
+        self._change(_Change(folder_of(other), other, inode, path))
 
     def remove(self, path: str) -> None:
         """Removes a name."""
         self.allow("remove", path)
         self.find(path)
         del self.names[path]
-        self._changes.append(_Change(folder_of(path), path, None))
+        self._change(_Change(folder_of(path), path, None))
 
     def sync_folder(self, folder: str) -> None:
         """Brings the names of a folder to the platter."""
         self.allow("sync-folder", folder)
         if self.fails("sync", folder):
             if self._forgets(folder):
-                self._land_names([each for each in self._changes if each.folder == folder])
+                changes = [each for each in self._changes if each.folder == folder]
                 self._changes = [each for each in self._changes if each.folder != folder]
+                self._forgotten += changes[self._land_names(changes) :]
             self._fail("sync-folder", folder, errno.EIO)
         for change in self._changes:
             if change.folder == folder:
@@ -229,14 +232,14 @@ class Platter:
         self.locks[path] = process
         if path not in self.names:
             inode = self.names[path] = Inode(self._world.number(), path)
-            self._changes.append(_Change(folder_of(path), path, inode))
+            self._change(_Change(folder_of(path), path, inode))
 
     def power_cut(self, lose: Callable[[int], int] | None = None) -> None:
         """Loses, of what was not synced, what the draw says; by default each part has its chance."""
         self._world.hit("power cut")
         lose = lose or self._draws.below
         self._land_names(self._changes, lose)
-        self._changes = []
+        self._changes, self._forgotten = [], []
         inodes = {inode.number: inode for inode in (*self.names.values(), *self.durable_names.values())}
         self.names = dict(self.durable_names)
         for inode in inodes.values():
@@ -246,10 +249,17 @@ class Platter:
                 self._world.hit("write unsynced at a power cut")
             inode.cache = bytearray(inode.durable)
 
-    def _land_names(self, changes: list[_Change], lose: Callable[[int], int] | None = None) -> None:
+    def _change(self, change: _Change) -> None:
+        again = [each for each in self._forgotten if each.folder == change.folder]
+        self._forgotten = [each for each in self._forgotten if each.folder != change.folder]
+        self._changes += [*again, change]
+
+    def _land_names(self, changes: list[_Change], lose: Callable[[int], int] | None = None) -> int:
+        """Brings the first ones to the platter; how many."""
         kept = (lose or self._draws.below)(len(changes) + 1)
         for change in changes[:kept]:
             self._apply(change)
+        return kept
 
     def _apply(self, change: _Change) -> None:
         if change.inode is None:
@@ -410,6 +420,8 @@ def _sectors(write: _Write) -> Sequence[_Write]:
 @lru_cache(1024)
 def _kind(path: str) -> str:
     """What a file or a folder is for."""
+    if path.startswith("backup-"):
+        return "backup"
     name = os.path.basename(path)
     for beginning in ("segment", "spare", "new", "history.db-wal", "history.db-journal", "history.db", "known"):
         if name.startswith(beginning):

@@ -4,14 +4,17 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from osteon.adapters.sqlite import Connections, SqliteFiling
+from osteon.adapters.sqlite import Connections, SqliteFiling, SqliteSnapshots
 from osteon.app import drain, drain_process
 from osteon.app.drain import DrainWork
 from osteon.domain import Product
+from osteon.engine import projection, snapshots
+from osteon.engine import tables as tables_of
 from osteon.ports.disk import Disk
 from osteon.ports.filing import Table
 from osteon.ports.keyring import Keyring
@@ -23,7 +26,9 @@ __all__ = ["DrainParts", "SimDrain", "simulated_drains"]
 
 T = TypeVar("T")
 
+_Kind: Any = vars(snapshots)["_Kind"]
 _SETTLE_EVERY = 0.7
+_PART = 3
 
 
 class DrainParts(msgspec.Struct):
@@ -106,10 +111,13 @@ class SimDrain:
             return
         filing = SqliteFiling(parts.connections, parts.tables)
         monotonic = lambda: self._world.time  # noqa: E731  # the world's time, whichever it is then
-        work = DrainWork(parts.product, parts.disk, filing, parts.keyring(), self._say, monotonic)
+        snapshots = SqliteSnapshots(parts.connections)
+        work = DrainWork(parts.product, parts.disk, filing, snapshots, parts.keyring(), self._say, monotonic)
         work.begin()
         while (line := await self._told.get()) is not None:
             work.hear(line)
+            if "states" in line:
+                self._world.hit("snapshot asked for")
             if "durable" in line:
                 self._world.say(self.process.name, "has drained up to {}", line["durable"])
         work.close()
@@ -153,12 +161,22 @@ class _Held:
 
 @contextmanager
 def simulated_drains(begin: Callable[[], SimDrain], chunk: int) -> Generator[None]:
-    """Lets the real `DrainProcess` begin its drains by `begin`, settle more often, and file so many records together."""
+    """Lets the real `DrainProcess` begin its drains by `begin`, settle more often, and file so many records together.
+
+    A view that is behind is brought further by few entries at a time.
+    """
     simulated = [
         Patch(drain_process, "run_drain", begin),
         Patch(drain_process, "_Process", _Held),
         Patch(drain_process, "_SETTLE_EVERY", _SETTLE_EVERY),
         Patch(drain, "_CHUNK", chunk),
+        Patch(projection, "PART", _PART),
+        # What is the same for each start of a product takes half of the time.
+        Patch(snapshots, "_Kind", _kind),
+        Patch(drain, "tables", _tables),
     ]
     with patched(simulated):
         yield
+
+
+_kind, _tables = cache(_Kind), cache(tables_of)

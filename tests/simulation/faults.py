@@ -25,6 +25,8 @@ class Chaos(NamedTuple):
         storm: The rule faults for a while.
         full: The disk is full for a while.
         jump: The clock on the wall jumps.
+        revise: The server is killed, and another release of the product starts.
+        backup: A backup is made.
         flip: The machine is off, and comes back with a bit flipped in the log.
     """
 
@@ -39,6 +41,8 @@ class Chaos(NamedTuple):
     full: int = 0
     jump: int = 0
     flip: int = 0
+    revise: int = 0
+    backup: int = 0
 
 
 class Profile(NamedTuple):
@@ -63,16 +67,19 @@ def profile_of(seed: int) -> Profile:
     def some(most: int, percent: int = 50) -> int:
         return draw.randint(1, most) if draw.randrange(100) < percent else 0
 
-    workload = Workload(draw.randint(1, 5), draw.randint(2, 12), draw.randint(1, 3), draw.choice((1, 1, 2)))
+    workload = Workload(
+        draw.randint(1, 4), draw.randint(2, 8), draw.randint(1, 3), draw.choice((1, 1, 2)), draw.randrange(100) < 4
+    )
     limits = Limits(
         entities=draw.choice((1, 2, 50_000)),
         verdicts=draw.choice((1, 3, 20_000)),
         batch=draw.choice((1, 2, 256)),
         lag=draw.choice((2, 50_000)),
+        snapshot=draw.choice((1, 3, 200)),
     )
-    sizes = Sizes(draw.choice((8_192, 8_192, 65_536)), draw.choice((1, 3, 2_000)), limits)
+    sizes = Sizes(draw.choice((16_384, 16_384, 65_536)), draw.choice((1, 3, 2_000)), limits)
     disk = DiskFaults(
-        crash=some(12),
+        crash=some(8),
         error=some(15, 30),
         full=some(15, 30),
         sync=some(15, 35),
@@ -82,7 +89,7 @@ def profile_of(seed: int) -> Profile:
     )
     net = NetFaults(drop=some(150), double=some(200), delay=draw.choice((1, 20, 400)))
     chaos = Chaos(
-        every=draw.choice((0.2, 0.4, 1.0)),
+        every=draw.choice((0.4, 0.4, 1.0)),
         kill=some(250),
         power=some(150),
         after=some(700),
@@ -93,5 +100,7 @@ def profile_of(seed: int) -> Profile:
         full=some(100, 20),
         jump=some(200, 20),
         flip=some(100, 20),
+        revise=some(200, 30),
+        backup=some(400, 40),
     )
     return Profile(workload, sizes, disk, net, chaos, draw.random() < 0.5)

@@ -39,6 +39,11 @@ class Machine:
         self._connections: list[SharedConnections] = []
         world.running = running(self._loops)
 
+    def change_disk(self, platter: Platter) -> None:
+        """From now on the machine has another disk; whoever had the former one open is dead."""
+        self.platter = platter
+        self.vfs.change_disk(platter)
+
     def loop(self, name: str) -> SimLoop:
         """The loop of a new process, with a number behind its name."""
         process = Process(f"{name}-{len(self._loops)}")

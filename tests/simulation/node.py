@@ -12,24 +12,34 @@ from osteon.adapters.keyfile.keyring import KeyfileKeyring, installation_key
 from osteon.adapters.memory.passwords import MemoryPasswords
 from osteon.adapters.memory.replies import MemoryReplies
 from osteon.adapters.memory.tokens import MemoryTokens
-from osteon.adapters.sqlite import Settings, SqliteAccessLog, SqliteHistory, SqliteViews
+from osteon.adapters.sqlite import Settings, SqliteAccessLog, SqliteHistory, SqliteSnapshots, SqliteViews
 from osteon.app.drain_process import DrainProcess
 from osteon.context import InvocationContext
+from osteon.domain import Product
 from osteon.domain.testing import context
 from osteon.engine import Engine, Limits, Ports, tables
 from osteon.engine.place import read_places
-from osteon.model import HOUSE, AccountId, InvocationId, Refused, ScopeId, TenantId, named, replace
+from osteon.model import HOUSE, AccountId, InvocationId, Refused, TenantId, named, replace
 from osteon.ports.inbox import Delivery, Replies, Reply
 from osteon.ports.scheduler import Lane
 from tests.simulation.disk import SimDisk
 from tests.simulation.drain import DrainParts, SimDrain
 from tests.simulation.machine import Machine, SharedConnections, SimClock, SimEntropy, SimScheduler
-from tests.simulation.product import Directory, FindCounter, RaiseCounter, Standing, product
+from tests.simulation.product import (
+    Directory,
+    FindCounter,
+    FindTally,
+    RaiseCounter,
+    Standing,
+    entity_of,
+    products,
+    root_of,
+)
 
 __all__ = ["LOG", "Arrival", "Node", "Sizes", "Watch"]
 
 LOG = "log"
-_TABLES = tables(product)
+_TABLES = [tables(product) for product in products]
 _LIFETIME = 30_000
 
 
@@ -66,8 +76,10 @@ class Watch(Protocol):
 class Node:
     """A server process with its drain. It ends by being killed, or by a fault that it must not outlive."""
 
-    def __init__(self, machine: Machine, sizes: "Sizes", offset: float, watch: "Watch") -> None:
-        """Begins to start."""
+    def __init__(self, machine: Machine, sizes: "Sizes", offset: float, revision: int, watch: "Watch") -> None:
+        """Begins to start, with the product as it is after so many changes."""
+        self._product: Product = products[revision]
+        self._tables = _TABLES[revision]
         self._machine = machine
         self._world = machine.world
         self._sizes = sizes
@@ -96,6 +108,13 @@ class Node:
         """Whether neither the server nor a drain of it runs any more."""
         return self.process.dead and (self.drain is None or self.drain.process.dead)
 
+    @property
+    def lagging(self) -> bool:
+        """Whether a view does not follow."""
+        drain = self.engine.ports.drain if self.engine is not None else None
+        assert isinstance(drain, DrainProcess)
+        return bool(drain.standings)
+
     def kill(self) -> None:
         """Ends it and its drain, as a SIGKILL to all of them."""
         self._world.kill(self.process)
@@ -106,8 +125,8 @@ class Node:
         """Starts a drain; called by the real holder of the drain."""
         assert self.connections is not None
         parts = DrainParts(
-            product=product,
-            tables=_TABLES,
+            product=self._product,
+            tables=self._tables,
             disk=SimDisk(self._machine.platter),
             keyring=lambda: KeyfileKeyring(SimDisk(self._machine.platter), self._entropy, self._installation),
             connections=self.connections,
@@ -122,7 +141,9 @@ class Node:
         if self.ready:
             self.loop.create_task(self._command(arrival, answer), name="command")
 
-    def query(self, tenant: TenantId, query: FindCounter, after: str | None, answer: Callable[[Any], None]) -> None:
+    def query(
+        self, tenant: TenantId, query: FindCounter | FindTally, after: str | None, answer: Callable[[Any], None]
+    ) -> None:
         """A query arrives."""
         if self.ready:
             self.loop.create_task(self._query(tenant, query, after, answer), name="query")
@@ -179,7 +200,8 @@ class Node:
         ports = Ports(
             journal=journal,
             history=history,
-            views=SqliteViews(connections, _TABLES, scheduler),
+            snapshots=SqliteSnapshots(connections),
+            views=SqliteViews(connections, self._tables, scheduler),
             access_log=access_log,
             drain=drain,
             replies=_WatchedReplies(MemoryReplies(), self._watch.replied),
@@ -190,7 +212,7 @@ class Node:
             entropy=entropy,
             scheduler=scheduler,
         )
-        engine = Engine(product, ports, self._sizes.limits)
+        engine = Engine(self._product, ports, self._sizes.limits)
         await engine.start()
         scheduler.spawn(_upkeep(upkeep, journal, clock), "upkeep")
         return engine
@@ -233,14 +255,14 @@ class Node:
         return Delivery(
             context=replace(made, trace=replace(made.trace, current=current, originating=current)),
             command=arrival.command,
-            entity=arrival.command.counter,
+            entity=entity_of(arrival.command),
             key=f"{arrival.account}/{arrival.key}",
             fingerprint=repr(arrival.command),
             expires=self.clock.milliseconds() + _LIFETIME,
         )
 
     async def _query(
-        self, tenant: TenantId, query: FindCounter, after: str | None, answer: Callable[[Any], None]
+        self, tenant: TenantId, query: FindCounter | FindTally, after: str | None, answer: Callable[[Any], None]
     ) -> None:
         assert self.engine is not None
         engine = self.engine
@@ -257,7 +279,7 @@ class Node:
             answer(answered.body)
 
     def _context(self, tenant: TenantId) -> InvocationContext:
-        root = ScopeId(named(tenant, tenant, "root"))
+        root = root_of(tenant)
         account = AccountId(named(tenant, tenant, "someone"))
         return context(tenant=tenant, scope=(root,), account=account, at=self.clock.now())
 

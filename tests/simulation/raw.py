@@ -6,7 +6,7 @@ Only the keyring is the real one, as there is no other way to open what is seale
 import hashlib
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import apsw
@@ -96,12 +96,16 @@ _ENTRY = msgspec.json.Decoder(RawEntry)
 
 
 class RawHistory(NamedTuple):
-    """A tenant's file: the records of its journal and of its access log, how far they are said to be, its counters."""
+    """A tenant's file: the records of its journal and of its access log, how far they are said to be, its rows by view.
+
+    `behind` names the views whose rows do not follow.
+    """
 
     records: list[RawRecord]
     accesses: list[RawRecord]
     progress: dict[int, int]
-    rows: dict[str, dict[str, Any]]
+    rows: dict[str, dict[str, dict[str, Any]]]
+    behind: frozenset[str]
 
 
 class Durable:
@@ -157,8 +161,8 @@ def read_frames(image: bytes | bytearray, offset: int = _HEAD) -> list[RawFrame]
     return frames
 
 
-def read_history(path: str, vfs: str, view: str) -> RawHistory:
-    """A tenant's file."""
+def read_history(path: str, vfs: str, views: Sequence[str]) -> RawHistory:
+    """A tenant's file, with the rows of `views`."""
     connection: Any = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
     try:
         connection.execute("PRAGMA locking_mode=exclusive").fetchall()
@@ -169,14 +173,17 @@ def read_history(path: str, vfs: str, view: str) -> RawHistory:
         stored = select("SELECT stored FROM journal ORDER BY number").fetchall()
         accesses = select("SELECT stored FROM accesses ORDER BY number").fetchall()
         progress = select("SELECT part, place FROM progress WHERE kind = 'partition'").fetchall()
-        rows = select(f'SELECT key, body FROM "{view}"').fetchall()  # noqa: S608  # the test's own name
+        tables = {name for (name,) in select("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()}
+        rows = {view: select(f'SELECT key, body FROM "{view}"').fetchall() for view in views if view in tables}  # noqa: S608  # the test's own names
+        behind: list[tuple[str]] = select("SELECT view FROM lagging").fetchall() if "lagging" in tables else []
     finally:
         connection.close()
     return RawHistory(
         [RawRecord.of(each) for (each,) in stored],
         [RawRecord.of(each) for (each,) in accesses],
         dict(progress),
-        {key: msgspec.json.decode(body) for key, body in rows},
+        {view: {key: msgspec.json.decode(body) for key, body in found} for view, found in rows.items()},
+        frozenset(view for (view,) in behind).union(each for each in views if each not in rows),
     )
 
 

@@ -11,26 +11,29 @@ import structlog
 
 from osteon.adapters.commitlog import Damaged, LogBroken
 from osteon.app.drain_process import NotDrained
-from osteon.model import Refused
+from osteon.model import Refused, TenantId
 from osteon.ports.disk import Locked
 from osteon.ports.inbox import Reply
-from tests.simulation.checks import Findings, Oracle, check_everything
-from tests.simulation.clients import TENANTS, Acknowledged, Client, Net, NetFaults
+from tests.simulation.backups import Backup
+from tests.simulation.checks import Findings, Oracle, check_backup, check_everything
+from tests.simulation.clients import Acknowledged, Client, Net, NetFaults
 from tests.simulation.disk import DiskFaults, Inode
 from tests.simulation.drain import SimDrain, simulated_drains
 from tests.simulation.faults import Chaos, Profile
-from tests.simulation.machine import Machine
+from tests.simulation.machine import Machine, SharedConnections
 from tests.simulation.node import Node
-from tests.simulation.product import Weather
+from tests.simulation.product import REVISIONS, TENANTS, CounterId, FindCounter, FindTally, SendParcel, Weather
 from tests.simulation.raw import RawHistory, read_frames, read_history
 from tests.simulation.sqlite import repeatable_sqlite
 from tests.simulation.world import Broken, Line, Process, Tape, World
 
 __all__ = ["Outcome", "Stop", "run_schedule"]
 
-_FAULTY, _PATIENT = 60.0, 300.0
+_FAULTY, _PATIENT = 10.0, 300.0
 _STEPS = 40_000
-_TROUBLES = ("kill", "power", "drain", "orphan", "second", "storm", "full", "jump", "flip")
+_TROUBLES = ("kill", "power", "drain", "orphan", "second", "storm", "full", "jump", "flip", "revise", "backup")
+_JUMPS = (0.0, 3600.0, -3600.0, 5.0, -5.0, 7200.0, -7200.0)
+_VIEWS = ("counter", "tally", "dispatch")
 _BY_THE_DISK = (LogBroken, OSError, apsw.Error, NotDrained, Refused)
 _DAMAGE = (
     "Damaged",
@@ -106,12 +109,18 @@ class Schedule:
         self._chaos: Chaos | None = profile.chaos
         self._node: Node | None = None
         self._all_nodes: list[Node] = []
-        self._offset = 0.0
+        self._offset = self._furthest = 0.0
+        self._revision = 0
+        self._backup: Backup | None = None
+        self._whole: Backup | None = None
         self._faulty = profile != Profile(profile.workload, profile.sizes)
         self._flipped: tuple[Inode, int] | None = None
         self._hold = False
+        self._look_again = asyncio.Event()
         self._storms = 0
         Weather.storm = Weather.squall = False
+        Weather.tenants = TENANTS[: profile.workload.tenants]
+        Weather.cursed = profile.workload.cursed
         for client in self._clients:
             self._spawn(loop, client.run, client.name)
         chaos = self._machine.loop("chaos")
@@ -126,7 +135,9 @@ class Schedule:
     def begin_drain(self) -> SimDrain:
         """Begins a drain for the node whose turn it is."""
         process = self._world.current
-        return next(node for node in self._all_nodes if node.process is process).begin_drain()
+        drain = next(node for node in self._all_nodes if node.process is process).begin_drain()
+        drain.process.at_end.append(self._look_again.set)
+        return drain
 
     def replied(self, reply: Reply) -> None:
         """See `Watch`."""
@@ -163,10 +174,13 @@ class Schedule:
                 elif node is not None and self._chaos is not None and self._draws.chance(self._chaos.after):
                     self._cut()
                 self._node = self._start()
+            self._look_again.clear()
+            await self._look_again.wait()
             await asyncio.sleep(0.02)
 
     def _start(self) -> Node:
-        node = Node(self._machine, self._profile.sizes, self._offset, self)
+        node = Node(self._machine, self._profile.sizes, self._offset, self._revision, self)
+        node.process.at_end.append(self._look_again.set)
         self._all_nodes.append(node)
         return node
 
@@ -176,9 +190,19 @@ class Schedule:
         elif lost == "some":
             self._platter.power_cut()
 
+    def _open_files(self) -> SharedConnections | None:
+        """The connections of whoever has the tenants' files open now."""
+        open_now = [node for node in self._all_nodes if not node.gone and node.connections is not None]
+        return open_now[0].connections if open_now else None
+
+    def _last_backup(self) -> Backup | None:
+        return self._backup if self._backup is not None and self._backup.whole else self._whole
+
     def _cut(self) -> None:
         for node in self._all_nodes:
             node.kill()
+        if self._backup is not None:
+            self._world.kill(self._backup.process)
         self._world.say("machine", "loses power")
         self._platter.power_cut()
 
@@ -217,6 +241,18 @@ class Schedule:
             case "flip":
                 await self._flip(node)
             case _:
+                self._maintain(node, what)
+
+    def _maintain(self, node: Node, what: str) -> None:
+        """Lets one thing happen that is no fault, in the midst of faults."""
+        match what:
+            case "revise" if self._revision + 1 < REVISIONS:
+                self._revision += 1
+                self._kill(node, "another release starts")
+            case "backup" if self._backup is None or self._backup.whole or self._backup.process.dead:
+                self._whole = self._last_backup()
+                self._backup = Backup(self._machine, self._open_files)
+            case _:
                 pass
 
     def _say_hit(self, what: str) -> None:
@@ -245,9 +281,14 @@ class Schedule:
         self._platter.full = False
 
     def _jump(self, node: Node) -> None:
-        self._say_hit("the clock jumps")
-        self._offset = (self._draws.below(5) - 2) * 3600.0
-        node.clock.offset = self._offset
+        offset = _JUMPS[self._draws.below(len(_JUMPS))]
+        self._say_hit("the clock jumps ahead" if offset > self._offset else "the clock jumps back")
+        self._set_clock(offset, node)
+
+    def _set_clock(self, offset: float, node: Node | None) -> None:
+        self._offset, self._furthest = offset, max(offset, self._furthest)
+        if node is not None:
+            node.clock.offset = offset
 
     async def _flip(self, node: Node) -> None:
         """Flips a bit in a frame that is known to be synced: the next start must refuse, and the one after mending not."""
@@ -262,6 +303,7 @@ class Schedule:
             if refused or node.ready or self._chaos is None:
                 self._mend(node, refused)
         self._hold = False
+        self._look_again.set()
 
     def _flip_somewhere(self) -> None:
         known = self._platter.names.get("log/known")
@@ -328,6 +370,9 @@ class Schedule:
         self._ask_for_all()
         if not self._comes("all is answered again", self._all_done) or not self._settles():
             return
+        self._ask_for_tallies()
+        if not self._comes("all is shown again", self._all_done):
+            return
         self._cut()
         histories = self._read_histories()
         if histories is None or world.broken:
@@ -335,6 +380,32 @@ class Schedule:
         findings = Findings(self._platter, histories)
         seen = [each for client in self._clients for each in client.seen]
         check_everything(world, findings, self._acknowledged(), seen)
+        backup = self._last_backup()
+        if backup is not None and not world.broken:
+            self._restore(backup, findings)
+
+    def _restore(self, backup: Backup, before: Findings) -> None:
+        """Puts a backup in the place of the disk: what was acknowledged before it was begun is there, and it goes on."""
+        world = self._world
+        world.hit("backup restored")
+        world.say("machine", "has nothing but {}", backup.process.name)
+        self._platter = backup.image(self._platter)
+        self._machine.change_disk(self._platter)
+        self._oracle = Oracle(world, self._platter)
+        histories = self._read_histories()
+        if histories is None:
+            return
+        check_backup(world, Findings(self._platter, histories), before)
+        if world.broken:
+            return
+        self._look_again.set()
+        if not self._settles():
+            return
+        self._cut()
+        histories = self._read_histories()
+        if histories is not None and not world.broken:
+            kept = [each for each in self._acknowledged() if each.ended < backup.begun]
+            check_everything(world, Findings(self._platter, histories), kept, [])
 
     def _calm_down(self) -> None:
         """Faults stop."""
@@ -343,6 +414,8 @@ class Schedule:
         self._platter.faults = DiskFaults()
         self._platter.full = False
         self._net.faults = NetFaults()
+        # What was due by a clock that was ahead is not to be waited for.
+        self._set_clock(self._furthest, self._node)
         Weather.storm = Weather.squall = False
 
     def _all_done(self) -> bool:
@@ -371,7 +444,12 @@ class Schedule:
         if node is None or not node.ready or node.engine is None:
             return False
         engine = node.engine
-        return not engine.reactions.running and engine.ports.drain.drained >= engine.batches.last
+        if engine.reactions.running or engine.strands.busy or engine.ports.drain.drained < engine.batches.last:
+            return False
+        if node.lagging or len(engine.indexes.opened()) < len(Weather.tenants):
+            return False
+        # What waits for a time behind a dead letter is parked, too.
+        return engine.timers.waiting <= sum(engine.indexes.dead_letters(each).waiting for each in Weather.tenants)
 
     def _ask_again(self) -> None:
         """Every client asks once more for everything that it was told."""
@@ -390,16 +468,38 @@ class Schedule:
 
     def _ask_for_all(self) -> None:
         """Somebody looks at every counter behind the last command that raised it."""
-        last = {(each.arrival.tenant, each.arrival.command.counter): each for each in self._acknowledged()}
+        last = self._last_of_counters()
         client = Client(self._world, self._net, self._loop, "onlooker", self._profile.workload, "onlooker")
         self._clients.append(client)
 
         async def look() -> None:
             for (tenant, counter), each in last.items():
-                await client.look(tenant, counter, each)
+                await client.look(tenant, FindCounter(counter=counter), each)
             client.done = True
 
         self._spawn(self._loop, look, client.name)
+
+    def _ask_for_tallies(self) -> None:
+        """Somebody looks at every tally, once all follow: it must be one of the last release."""
+        client = self._clients[-1]
+        client.done = False
+
+        async def look() -> None:
+            for (tenant, counter), each in self._last_of_counters().items():
+                seen = await client.look(tenant, FindTally(counter=counter), each)
+                if seen is not None and seen.revision != self._revision + 1:
+                    told = f"{counter} was folded by release {seen.revision}"
+                    self._world.breaks("rebuilt", f"{told}, and this is {self._revision + 1}")
+            client.done = True
+
+        self._spawn(self._loop, look, client.name)
+
+    def _last_of_counters(self) -> dict[tuple[TenantId, CounterId], Acknowledged]:
+        return {
+            (each.arrival.tenant, each.arrival.command.counter): each
+            for each in self._acknowledged()
+            if not isinstance(each.arrival.command, SendParcel)
+        }
 
     def _read_histories(self) -> dict[str, RawHistory] | None:
         histories: dict[str, RawHistory] = {}
@@ -409,7 +509,7 @@ class Schedule:
             path = f"tenants/{tenant}/history.db"
             if path in self._platter.names:
                 try:
-                    histories[tenant] = read_history(path, self._machine.vfs_name, "counter")
+                    histories[tenant] = read_history(path, self._machine.vfs_name, _VIEWS)
                 except apsw.Error as fault:
                     self._world.breaks("whole", f"{path}: {type(fault).__name__}: {fault}")
                     return None
@@ -434,6 +534,7 @@ def _quiet_logs(world: World) -> Generator[None]:
 
     def to_trace(logger: Any, method: str, event: Any) -> Any:
         world.say(world.current.name, "logs: {}", event.get("event"))
+        world.hit(f"logged: {event.get('event')}")
         raise structlog.DropEvent
 
     before = structlog.get_config()

@@ -34,6 +34,10 @@ class SimVfs(apsw.VFS):
         self._opened = 0
         self.files: list[SimVfsFile] = []
 
+    def change_disk(self, platter: Platter) -> None:
+        """Files are opened on another platter from now on."""
+        self._platter = platter
+
     def xOpen(self, name: Any, flags: list[int]) -> Any:  # noqa: N802  # SQLite's name
         """See SQLite."""
         path = str(name.filename()) if isinstance(name, apsw.URIFilename) else str(name)

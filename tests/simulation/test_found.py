@@ -1,24 +1,37 @@
-"""What the simulation once found, each with the seed that showed it then; tapes die with the code, the rules stay."""
+"""What the simulation once found: the corpus, and the rules that came of it; tapes die with the code, the rules stay."""
 
 import pytest
 
 from osteon.adapters.commitlog import KnownPlace, Place, known_place
-from tests.simulation.disk import Platter, SimDisk
-from tests.simulation.faults import profile_of
+from osteon.adapters.keyfile.keyring import KeyfileKeyring, installation_key
+from osteon.model import HOUSE
+from tests.simulation.checks import PROPERTIES
+from tests.simulation.corpus import CORPUS, Found
+from tests.simulation.disk import DiskFaults, Platter, SimDisk
+from tests.simulation.machine import SimEntropy
 from tests.simulation.schedule import run_schedule
 from tests.simulation.world import World
 
 
-@pytest.mark.parametrize(
-    "seed",
-    [
-        119,  # segments were retired while a reaction to an entry in them had not come through
-        164,  # an old known place, back after a power cut, named a segment that was retired since
-        372,  # a disk that failed while a row was read was taken for a mistake of the view
-    ],
-)
-def test_holds_where_it_once_broke(seed: int) -> None:
-    assert run_schedule(seed, profile_of(seed)).broken == []
+@pytest.mark.parametrize("found", CORPUS, ids=lambda found: str(found.seed))
+def test_holds_where_it_once_broke(found: Found) -> None:
+    assert found.broke in PROPERTIES
+    assert run_schedule(found.seed, found.profile).broken == []
+
+
+def test_keeps_a_key_whose_sync_failed_at_first() -> None:
+    platter = Platter(World("keys"))
+    disk, entropy = SimDisk(platter), SimEntropy("keys")
+    keyring = KeyfileKeyring(disk, entropy, installation_key(disk, entropy))
+    platter.faults = DiskFaults(sync=1000)
+    with pytest.raises(OSError, match="error"):
+        keyring.create(HOUSE)
+    platter.faults = DiskFaults()
+    keyring.create(HOUSE)
+    sealed = keyring.seal(HOUSE, b"plain", b"place")
+    platter.power_cut(lambda count: 0)
+    again = KeyfileKeyring(disk, entropy, installation_key(disk, entropy))
+    assert again.open(HOUSE, sealed, b"place") == b"plain"
 
 
 def test_brings_the_known_place_to_the_platter_when_settled() -> None:

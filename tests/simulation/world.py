@@ -92,7 +92,8 @@ class Handle:
     ) -> None:
         """Belongs to `process`, and is passed over when that is dead."""
         self.process, self.callback, self.arguments = process, callback, arguments
-        self.context = context or _CONTEXT
+        # An empty one is false.
+        self.context = _CONTEXT if context is None else context
         self._cancelled = False
         self._at = 0.0
 

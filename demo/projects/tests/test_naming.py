@@ -30,7 +30,10 @@ ONE, TWO = (ProjectId(named("", name)) for name in ("one", "two"))
 EU, US = (ScopeId(named("", name)) for name in ("EU", "US"))
 BRIDGE = Held(project_name=name_of(EU, "Bridge"), scope=EU, name="Bridge")
 HELD = Naming(project=ONE, scope=EU, name="Bridge", held=BRIDGE)
-REFUSED = Refusal(command="take-project-name", problem=Problem(key=TAKEN))
+
+
+def refused(scope: ScopeId, name: str) -> Refusal:
+    return Refusal(command="take-project-name", problem=Problem(key=TAKEN, params={"name": name_of(scope, name)}))
 
 
 def test_a_name_is_the_same_in_upper_and_lower_case() -> None:
@@ -63,7 +66,7 @@ def test_a_renamed_project_lets_its_old_name_go() -> None:
 
 def test_a_renamed_project_that_loses_gets_its_old_name_back() -> None:
     step = proceed(ProjectRenamed(project=ONE, name="Tunnel", previous="Bridge"), HELD, context())
-    step = proceed(REFUSED, step.state, context())
+    step = proceed(refused(EU, "Tunnel"), step.state, context())
     assert [ask.command for ask in step.asks] == [RenameProject(project=ONE, name="Bridge")]
     step = proceed(ProjectRenamed(project=ONE, name="Bridge", previous="Tunnel"), step.state, context())
     assert (step.settled, step.asks) == (True, ())
@@ -71,8 +74,22 @@ def test_a_renamed_project_that_loses_gets_its_old_name_back() -> None:
 
 def test_a_moved_project_that_loses_is_given_up() -> None:
     step = proceed(ProjectMoved(project=ONE, scope=US, previous=EU), HELD, context())
-    step = proceed(REFUSED, step.state, context())
+    step = proceed(refused(US, "Bridge"), step.state, context())
     assert [(ask.command, ask.scope) for ask in step.asks] == [(GiveUpProject(project=ONE, reason=TAKEN), US)]
+
+
+@pytest.mark.parametrize(
+    "late",
+    [refused(EU, "Tunnel"), Refusal(command="rename-project", problem=Problem(key="projects.not-found"))],
+    ids=["another name", "another command"],
+)
+def test_a_late_refusal_leaves_what_is_wanted_now(late: Refusal) -> None:
+    wanting = proceed(ProjectMoved(project=ONE, scope=US, previous=EU), HELD, context()).state
+    step = proceed(late, wanting, context())
+    assert (step.state, step.asks, step.settled) == (wanting, (), False)
+    step = proceed(ProjectNameTaken(project_name=name_of(US, "Bridge"), project=ONE, scope=US), step.state, context())
+    assert step.settled
+    assert [ask.command for ask in step.asks] == [FreeProjectName(project_name=BRIDGE.project_name, project=ONE)]
 
 
 def test_an_archived_project_lets_a_name_go_that_comes_late() -> None:

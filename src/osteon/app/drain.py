@@ -8,11 +8,12 @@ lines on its standard output, and ends when its input does.
     out  {"revised": true}                          once, before anything is drained: all other views follow
     in   {"durable": [segment, offset, batch]}      drain up to there
     out  {"drained": batch, "done"}                 filed up to there
-    in   {"step": true}                             bring some view further that is behind
+    in   {"step": true}                             bring some view further that is behind, or some snapshot
     out  {"stepped": more}                          whether there is more to do
     in   {"start": view, "tenant": id or null}      have a stopped view go on, in one tenant or all
     in   {"rebuild": view, "tenant": id or null}    make a view's rows again
-    out  {"taken": n}                               in how many tenants
+    out  {"taken": n}                               in how many tenants, or of how many entities
+    in   {"states": [[tenant, type, entity], …]}    make snapshots of entities, in steps
     in   {"settle": true}                           bring what is filed to stable storage
     out  {"settled": n}                             segments before n may go; 0 when it did not work out this time
     out  {"failed": reason}                         it ends
@@ -32,18 +33,19 @@ import structlog
 from osteon.adapters.commitlog import KnownPlace
 from osteon.adapters.commitlog.journal import LogTail
 from osteon.adapters.keyfile.keyring import KeyfileKeyring
-from osteon.adapters.sqlite import Connections, Settings, SqliteFiling
+from osteon.adapters.sqlite import Connections, Settings, SqliteFiling, SqliteSnapshots
 from osteon.adapters.system.clock import SystemClock
 from osteon.adapters.system.disk import SystemDisk
 from osteon.adapters.system.entropy import SystemEntropy
 from osteon.app.logs import configure_logs
 from osteon.app.products import load_product
 from osteon.domain import Product
-from osteon.engine import DeclaredViews, FoldFailed, Projection, tables
+from osteon.engine import DeclaredViews, FoldFailed, Projection, SnapshotMaker, States, tables
 from osteon.model import OsteonError, TenantId
 from osteon.ports.disk import Disk
 from osteon.ports.filing import Filing, ViewChanged
 from osteon.ports.keyring import Keyring
+from osteon.ports.snapshots import Snapshots
 from osteon.ports.views import Standing
 
 __all__ = ["DrainWork", "main"]
@@ -98,8 +100,9 @@ def _run(server: _Server) -> None:
     product = load_product(first["product"])
     disk = SystemDisk(first["data"])
     keyring = KeyfileKeyring(disk, SystemEntropy(), base64.b64decode(first["installation"]))
-    filing = SqliteFiling(Connections(disk, first["data"], keyring, Settings(writable=True)), tables(product))
-    work = DrainWork(product, disk, filing, keyring, server.hear, SystemClock().monotonic)
+    connections = Connections(disk, first["data"], keyring, Settings(writable=True))
+    filing, snapshots = SqliteFiling(connections, tables(product)), SqliteSnapshots(connections)
+    work = DrainWork(product, disk, filing, snapshots, keyring, server.hear, SystemClock().monotonic)
     work.begin()
     _spare_the_collector()
     for line in server.lines:
@@ -121,6 +124,7 @@ class DrainWork:
         product: Product,
         disk: Disk,
         filing: Filing,
+        snapshots: Snapshots,
         keyring: Keyring,
         say: Callable[[dict[str, Any]], None],
         monotonic: Callable[[], float],
@@ -131,6 +135,7 @@ class DrainWork:
             product: Whose views are filled.
             disk: The data folder, where the log is.
             filing: Where entries and rows are filed.
+            snapshots: Where snapshots of entities are kept.
             keyring: Opens records.
             say: Answers.
             monotonic: Tells seconds, for the rate of work.
@@ -142,6 +147,7 @@ class DrainWork:
         self._projection = Projection(
             product, filing, keyring, told=self._tell, falling_behind=self._forget, monotonic=monotonic
         )
+        self._maker = SnapshotMaker(States(product, keyring), filing, keyring, snapshots)
         self._tail = LogTail(disk, "log")
         self._known = KnownPlace(disk, "log")
         self._logged: dict[tuple[TenantId, str], tuple[str, int]] = {}
@@ -169,11 +175,16 @@ class DrainWork:
                 more = self._projection.step()
                 if not more:
                     self._remember()
-                self._say({"stepped": more})
+                # Views go first: somebody may wait for them.
+                self._say({"stepped": more or self._maker.step()})
             case {"start": view, "tenant": tenant}:
                 self._say({"taken": self._projection.start(view, tenant)})
             case {"rebuild": view, "tenant": tenant}:
                 self._say({"taken": self._projection.rebuild(view, tenant)})
+            case {"states": states}:
+                for tenant, entity_type, entity in states:
+                    self._maker.ask(tenant, entity_type, entity)
+                self._say({"taken": len(states)})
             case _:
                 self._say({"settled": self._settled()})
 

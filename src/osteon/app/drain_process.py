@@ -28,6 +28,7 @@ _LONGEST_PAUSE = 5.0
 _ATTEMPTS = 3
 _SILENCE = 600.0
 _PATIENCE = 5.0
+_WANTED = 1_000
 
 
 class NotDrained(OsteonError):
@@ -88,6 +89,7 @@ class DrainProcess:
         self._mentioned: set[tuple[TenantId, str]] = set()
         self._more = False
         self._asked: list[tuple[dict[str, Any], asyncio.Future[int]]] = []
+        self._wanted: dict[tuple[TenantId, str, str], None] = {}
         self._heard = 0.0
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("osteon.drain")
@@ -100,6 +102,11 @@ class DrainProcess:
 
     def advance(self, batch: int) -> None:
         """See `Drain.advance`; the turn comes by itself."""
+
+    def keep_state(self, tenant: TenantId, entity_type: str, entity: str) -> None:
+        """See `Drain.keep_state`."""
+        if len(self._wanted) < _WANTED:
+            self._wanted[tenant, entity_type, entity] = None
 
     async def reached(self, batch: int, within: float) -> bool:
         """See `Drain.reached`."""
@@ -116,6 +123,11 @@ class DrainProcess:
     def standing(self, tenant: TenantId, view: str) -> Standing | None:
         """See `Drain.standing`."""
         return self._standings.get((tenant, view)) if self._standings else None
+
+    @property
+    def process(self) -> int | None:
+        """The drain's process; None while there is none."""
+        return self._process.number if self._process is not None else None
 
     @property
     def standings(self) -> Collection[Standing]:
@@ -214,6 +226,10 @@ class DrainProcess:
                 taken = (await self._hear(process))["taken"]
                 self._more |= taken > 0
                 _settle(self._asked.pop(0)[1], taken)
+            if self._wanted:
+                wanted, self._wanted = list(self._wanted), {}
+                process.tell({"states": wanted})
+                self._more |= (await self._hear(process))["taken"] > 0
             if self._more:
                 process.tell({"step": True})
                 self._more = (await self._hear(process))["stepped"]
@@ -313,6 +329,11 @@ class _Process:
         hearing, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(said), child.said)
         told, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, child.told)
         return cls(child, told, hearing, said)
+
+    @property
+    def number(self) -> int:
+        """Its number in the operating system."""
+        return self._child.process
 
     def tell(self, what: dict[str, Any]) -> None:
         """Tells it something; where that does not reach it any more, its last words are still to be heard."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import structlog
 
 from osteon.adapters.argon2.passwords import Argon2Passwords
@@ -15,7 +16,14 @@ from osteon.adapters.jose.tokens import JoseTokens
 from osteon.adapters.keyfile.keyring import KeyfileKeyring, installation_key
 from osteon.adapters.memory.replies import MemoryReplies
 from osteon.adapters.rego.policies import RegoPolicies
-from osteon.adapters.sqlite import Connections, Settings, SqliteAccessLog, SqliteHistory, SqliteViews
+from osteon.adapters.sqlite import (
+    Connections,
+    Settings,
+    SqliteAccessLog,
+    SqliteHistory,
+    SqliteSnapshots,
+    SqliteViews,
+)
 from osteon.adapters.system.clock import SystemClock
 from osteon.adapters.system.disk import SystemDisk
 from osteon.adapters.system.entropy import SystemEntropy
@@ -25,6 +33,7 @@ from osteon.app.drain_child import Child
 from osteon.app.drain_process import DrainProcess, NotDrained
 from osteon.app.formats import begin_format
 from osteon.app.heads import Heads
+from osteon.app.maintenance import Maintenance
 from osteon.app.pages import Pages
 from osteon.app.products import load_product
 from osteon.app.wiring import report_policy_fault, rulebook
@@ -48,6 +57,7 @@ class Embedded(NamedTuple):
     gateway: Gateway
     log: CommitLog
     drain: DrainProcess
+    maintenance: Maintenance
     scheduler: SystemScheduler
     connections: Connections
 
@@ -83,6 +93,10 @@ class Embedded(NamedTuple):
         disk, entropy, clock = SystemDisk(data), SystemEntropy(), SystemClock()
         scheduler = SystemScheduler(failed, _THREADS)
         log = CommitLog.recover(disk, _LOG, known=known_place(disk, _LOG))
+        if log.recovery.torn is not None:
+            # A kill tears a frame before anybody is told of it. A disk may break one afterwards: so somebody is to know.
+            torn = msgspec.structs.asdict(log.recovery.torn)
+            structlog.get_logger("osteon.log").warning("a broken last frame is dropped", **torn)
         installation = installation_key(disk, entropy)
         keyring = KeyfileKeyring(disk, entropy, installation)
         keyring.create(HOUSE)
@@ -117,6 +131,7 @@ class Embedded(NamedTuple):
         ports = Ports(
             journal=journal,
             history=history,
+            snapshots=SqliteSnapshots(connections),
             views=SqliteViews(connections, tables(product), scheduler),
             access_log=access_log,
             drain=drain,
@@ -129,6 +144,8 @@ class Embedded(NamedTuple):
             scheduler=scheduler,
         )
         engine = Engine(product, ports)
+        maintenance = Maintenance(product, drain, clock, scheduler)
+        engine.batches.follow_with(maintenance)
         await engine.start()
         policies = RegoPolicies(rulebook(product), report_policy_fault)
         agents = UaParserAgents()
@@ -136,7 +153,7 @@ class Embedded(NamedTuple):
         scheduler.spawn(_upkeep(upkeep, journal, agents), "upkeep")
         heads = Heads(history, access_log, keyring, disk, clock, scheduler)
         scheduler.spawn(heads.run(connections.tenants, heads_every), "heads")
-        return cls(engine, gateway, log, drain, scheduler, connections)
+        return cls(engine, gateway, log, drain, maintenance, scheduler, connections)
 
     async def close(self) -> None:
         """Ends in order: what was acknowledged is durable already."""

@@ -26,6 +26,7 @@ from osteon.adapters.memory.policies import MemoryPolicies
 from osteon.adapters.memory.replies import MemoryReplies
 from osteon.adapters.memory.scheduler import MemoryScheduler
 from osteon.adapters.memory.shelf import Shelf
+from osteon.adapters.memory.snapshots import MemorySnapshots
 from osteon.adapters.memory.tape import Tape
 from osteon.adapters.memory.tokens import MemoryTokens
 from osteon.adapters.memory.views import MemoryViews
@@ -35,7 +36,7 @@ from osteon.app.pages import Pages
 from osteon.app.wiring import report_policy_fault, rulebook
 from osteon.app.world import PersonSeed, RoleSeed, TenantSeed, World, begin_world, is_new, populate
 from osteon.domain import Product
-from osteon.engine import Engine, Limits, Ports, Projection, tables
+from osteon.engine import Engine, Limits, Ports, Projection, SnapshotMaker, States, tables
 from osteon.gateway import Gateway, Request
 from osteon.model import HOUSE, OsteonError
 from osteon.ports.clock import Clock
@@ -162,14 +163,17 @@ def _wired(
 ) -> InProcess:
     keyring, shelf = storage.keyring, storage.shelf
     keyring.create(HOUSE)
-    projection = Projection(product, MemoryFiling(shelf, tables(product)), keyring)
+    filing, snapshots = MemoryFiling(shelf, tables(product)), MemorySnapshots(shelf)
+    projection = Projection(product, filing, keyring)
+    maker = SnapshotMaker(States(product, keyring), filing, keyring, snapshots)
     projection.renew()
     ports = Ports(
         journal=journal or MemoryJournal(storage.tape, keyring),
         history=MemoryHistory(shelf, keyring),
+        snapshots=snapshots,
         views=MemoryViews(shelf),
         access_log=MemoryAccessLog(shelf, keyring),
-        drain=MemoryDrain(storage.tape, projection.apply, clock, scheduler, seed, projection.standing),
+        drain=MemoryDrain(storage.tape, projection.apply, clock, scheduler, seed, projection.standing, maker.make),
         replies=MemoryReplies(),
         passwords=MemoryPasswords(),
         tokens=MemoryTokens(),

@@ -35,7 +35,7 @@ from osteon.app.formats import expect_format
 from osteon.app.onlooker import Onlooker
 from osteon.domain import Product, Row, View
 from osteon.engine import tables
-from osteon.messages import ACCESS, ENTRY, Catalogue, Entry, MalformedRecord, Position, Record
+from osteon.messages import ACCESS, ENTRY, Catalogue, Entry, MalformedRecord, Position, Record, parted
 from osteon.model import HOUSE, Identifier, OsteonError, TenantId, decoder, is_identifier
 from osteon.modules import PLATFORM
 from osteon.modules.tenancy.registry import TenantRow, registry
@@ -261,6 +261,20 @@ class Inspection:
         chain = Chain(tenant, ENTRY, partition)
         async for sequence, stored in self.records(chain, after):
             yield self._opened(chain, sequence, stored)
+
+    async def bodies(self, chain: Chain, after: int = 0) -> AsyncIterator[tuple[int, bytes | None]]:
+        """What the records of a chain hold, as JSON, each with its number; None where that cannot be told any more.
+
+        Raises:
+            UnreadableFile: The tenant's file cannot be read.
+        """
+        async for sequence, stored in self.records(chain, after):
+            try:
+                place, sealed = parted(stored)
+                body = self.keyring.open(chain.tenant, sealed, place)
+            except (KeyMissing, Unreadable, MalformedRecord):
+                body = None
+            yield sequence, body
 
     async def entries_of(self, tenant: TenantId, entity: str) -> AsyncIterator[Entry]:
         """The entries of one entity, each once, wherever it stands; errors as for `entries`."""

@@ -13,7 +13,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 import osteon
+from osteon.app.bounds import bound_metrics, register_processes
 from osteon.app.embedded import Embedded
+from osteon.domain import Dues
 from osteon.engine import Engine
 from osteon.ports.views import Standing
 
@@ -55,7 +57,14 @@ class Management:
         registry = CollectorRegistry()
         if self.embedded is not None:
             registry.register(_Metrics(self.embedded))
+            register_processes(registry, self.embedded.drain.process)
         return generate_latest(registry)
+
+    def gauges(self) -> dict[str, float]:
+        """The metrics of now that have one value each and may go down, by name."""
+        families = [] if self.embedded is None else list(_Metrics(self.embedded).collect())
+        samples = [each.samples[0] for each in families if each.type == "gauge" and len(each.samples) == 1]
+        return {each.name: each.value for each in samples if not each.labels}
 
     def info(self) -> dict[str, str | None]:
         """What is running."""
@@ -86,9 +95,41 @@ class _Metrics(Collector):
         yield GaugeMetricFamily("osteon_inbox_waiting", "Commands waiting for their turn", engine.inbox.waiting)
         yield GaugeMetricFamily("osteon_entities", "Entities in memory", entities)
         yield GaugeMetricFamily("osteon_verdicts", "Recorded verdicts in memory", verdicts)
+        yield from bound_metrics(engine, self._embedded.connections)
         yield from _view_metrics(engine, drain.standings)
         running = engine.reactions.running
         yield GaugeMetricFamily("osteon_reactions_running", "Reactions' commands without verdict", running)
+        yield GaugeMetricFamily("osteon_timers_waiting", "Sagas that want to be woken one day", engine.timers.waiting)
+        yield _unsettled(engine)
+        indexes = engine.indexes
+        letters = sum(indexes.dead_letters(tenant).waiting for tenant in indexes.opened())
+        yield GaugeMetricFamily("osteon_dead_letters", "What could not be done, and waits", letters)
+        yield from _sink_metrics(engine)
+
+
+def _unsettled(engine: Engine) -> GaugeMetricFamily:
+    """How many sagas have something pending, in all tenants that are open."""
+    unsettled = GaugeMetricFamily("osteon_sagas_unsettled", "Sagas with something pending", labels=["saga"])
+    for _, saga in engine.product.all_sagas:
+        dues = (engine.indexes.kept(tenant, saga.view.name) for tenant in engine.indexes.opened())
+        unsettled.add_metric([saga.name], sum(len(each.unsettled) for each in dues if isinstance(each, Dues)))
+    return unsettled
+
+
+def _sink_metrics(engine: Engine) -> Iterator[GaugeMetricFamily]:
+    """In how many tenants a sink hands on, or waits for the other side; and how far it is behind where it does."""
+    standings = engine.sinks.standings
+    counted = Counter((each.sink, each.state) for each in standings)
+    sinks = GaugeMetricFamily("osteon_sinks", "Tenants in which a sink does something", labels=["sink", "state"])
+    for _, sink in engine.product.all_sinks:
+        for state in ("delivering", "away"):
+            sinks.add_metric([sink.name, state], counted[sink.name, state])
+    lag = GaugeMetricFamily("osteon_sink_lag_entries", "Entries a sink has not seen", labels=["tenant", "sink"])
+    for each in standings:
+        if each.state != "idle":
+            behind = engine.processor.drained_entries(each.tenant) - sum(each.place)
+            lag.add_metric([each.tenant, each.sink], max(behind, 0))
+    yield from (sinks, lag)
 
 
 def _view_metrics(engine: Engine, standings: Collection[Standing]) -> Iterator[GaugeMetricFamily]:

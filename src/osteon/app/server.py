@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import structlog
 import uvloop
@@ -17,9 +17,16 @@ from osteon.app.drain_child import Child, fork_drain
 from osteon.app.embedded import HEADS_EVERY, Embedded
 from osteon.app.front import Front
 from osteon.app.inspection import known_product
+from osteon.app.letters import LetterWork
+from osteon.app.maintenance import Maintenance
 from osteon.app.management import Management
+from osteon.app.operator import Operator, Work
+from osteon.app.operator_socket import OperatorSocket
 from osteon.app.products import load_product
+from osteon.app.status import StatusReport
 from osteon.app.world import PersonSeed, RoleSeed, TenantSeed, World, begin_world, is_new, populate
+from osteon.messages import Command
+from osteon.model import OsteonError
 
 __all__ = ["Options", "Serving", "serve"]
 
@@ -85,9 +92,11 @@ class _Server:
             return self._status
         serving = await starting
         management.ready(serving.embedded)
+        operators = await self._open_to_operators(serving.embedded, management)
         await self._serve(serving._replace(management=management.address), listener)
         management.ending()
         stopping.cancel()
+        await operators.close()
         await serving.embedded.close()
         management.close()
         return self._status
@@ -110,6 +119,21 @@ class _Server:
             await embedded.close()
             raise
         return Serving(f"http://{options.domain}:{port}", "", embedded, world)
+
+    async def _open_to_operators(self, embedded: Embedded, management: Management) -> OperatorSocket:
+        """Opens the socket for operators. Where that does not work, clients are served all the same."""
+        status = StatusReport(embedded, management, self._options.data)
+        works: dict[type[Command[Any]], Work] = {
+            **dict.fromkeys(Maintenance.commands, embedded.maintenance),
+            **dict.fromkeys(LetterWork.commands, LetterWork(embedded.engine)),
+        }
+        operator = Operator(embedded.engine, status, works)
+        operators = OperatorSocket(self._options.data, operator, embedded.scheduler)
+        try:
+            await operators.open()
+        except (OSError, OsteonError) as fault:
+            self._log.error("operators cannot ask anything", reason=str(fault))
+        return operators
 
     async def _serve(self, serving: Serving, listener: socket.socket) -> None:
         front = Front(serving.embedded.gateway)

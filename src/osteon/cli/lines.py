@@ -11,7 +11,7 @@ from osteon.context import Authenticated, InternalProof
 from osteon.messages import Catalogue, Entry, MessageType, Recorded
 from osteon.model import Decoder, Sensitive, decoder, milliseconds, record_json
 
-__all__ = ["Lines"]
+__all__ = ["VERDICTS", "Lines", "actor_of", "decided_at"]
 
 VERDICTS = {"accepted": "green", "rejected": "yellow", "faulted": "red"}
 
@@ -63,13 +63,13 @@ class Lines:
         position = f"{entry.position.partition}/{entry.position.sequence}"
         outcome = ", ".join(event.type for event in entry.events) or (entry.problem.key if entry.problem else "nothing")
         cells = [
-            coloured(_decided(entry), "faint"),
+            coloured(decided_at(entry), "faint"),
             f"{tenant:<9}",
             f"{position:<8}",
             coloured(f"{entry.verdict:<8}", VERDICTS[entry.verdict]),
             f"{entry.command.type:<20}",
             f"{entry.entity_type} {entry.entity}",
-            coloured(f"by {_actor(entry)}", "faint"),
+            coloured(f"by {actor_of(entry)}", "faint"),
             f"> {outcome}",
         ]
         return "  ".join(cells)
@@ -120,16 +120,18 @@ def _masked(value: Any) -> str:
     raise NotImplementedError(f"'{type(value).__name__}' has no JSON form.")
 
 
-def _decided(entry: Entry) -> str:
+def decided_at(entry: Entry) -> str:
     """When it was decided: what was asked first may have taken longer to prepare."""
     return datetime.fromtimestamp(milliseconds(entry.command.id) / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
-def _actor(entry: Entry) -> str:
+def actor_of(entry: Entry) -> str:
+    """Who asked: an account, a part of the platform, or a guest."""
     access = entry.context.access
     if not isinstance(access, Authenticated):
         return "a guest"
     actor = access.actor
-    if isinstance(actor.authentication, InternalProof):
-        return actor.authentication.handler
+    proof = actor.authentication
+    if isinstance(proof, InternalProof):
+        return proof.handler if proof.person is None else f"{proof.handler} {proof.person}"
     return actor.account.account

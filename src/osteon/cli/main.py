@@ -4,7 +4,21 @@ import argparse
 from collections.abc import Sequence
 
 from osteon.app.logs import configure_logs
-from osteon.cli import backup, export, journal, restore, schemas, tenants, up, upgrade, views
+from osteon.cli import (
+    backup,
+    export,
+    investigate,
+    journal,
+    letters,
+    rehearse,
+    restore,
+    schemas,
+    status,
+    tenants,
+    up,
+    upgrade,
+    views,
+)
 from osteon.cli.inspecting import complain
 from osteon.model import OsteonError
 
@@ -12,6 +26,7 @@ __all__ = ["main"]
 
 EXAMPLES = """examples:
   osteon up demo.main:product --data shop     serve a product
+  osteon status --data shop                   how it is, and what needs a hand
   osteon tenants --data shop                  what is in its folder, whether it is served or not
   osteon journal follow --data shop           what happens there
   osteon backup --data shop --to monday       a copy of it, while it is served
@@ -31,16 +46,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for command in (up, journal, views, tenants, backup, restore, export, upgrade, schemas):
+    for command in (
+        up,
+        status,
+        journal,
+        views,
+        letters,
+        tenants,
+        investigate,
+        rehearse,
+        backup,
+        restore,
+        export,
+        upgrade,
+        schemas,
+    ):
         command.add_to(commands)
     options = parser.parse_args(arguments)
     configure_logs()
     try:
-        status: int = options.run(options)
+        ended: int = options.run(options)
     except OsteonError as fault:
         complain(str(fault))
         return 1
     except KeyboardInterrupt:
         # Ending is what following waits for.
         return 0 if getattr(options, "part", None) == "follow" else INTERRUPTED
-    return status
+    return ended

@@ -6,29 +6,48 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Self, TextIO
 
-__all__ = ["Progress", "Stages", "coloured", "size", "table", "time"]
+__all__ = ["Line", "Progress", "Stages", "coloured", "size", "table", "time"]
 
 COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "faint": "2"}
 
 
+class Line:
+    """A line on standard error that is written over and over, and goes in the end; none where that is no terminal."""
+
+    def __init__(self) -> None:
+        """Nothing stands there yet."""
+        self._shown = False
+
+    def __call__(self, text: str) -> None:
+        """This stands there now."""
+        if sys.stderr.isatty():
+            self._shown = True
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            self._shown = False
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
 class Progress:
-    """A line on standard error that is written over and over; none where that is no terminal."""
+    """A line that counts."""
 
     def __init__(self, what: str) -> None:
         """Counts `what`, such as `records`."""
         self._what = what
-        self._shown = False
+        self._line = Line()
 
     def __call__(self, count: int) -> None:
         """So many were seen."""
-        if sys.stderr.isatty():
-            self._shown = True
-            print(f"\r\033[K{count:,} {self._what}", end="", file=sys.stderr, flush=True)
+        self._line(f"{count:,} {self._what}")
 
     def end(self) -> None:
         """Takes the line away."""
-        if self._shown:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        self._line.__exit__()
 
 
 class Stages:

@@ -1,10 +1,11 @@
-"""`osteon views`: how far the views are behind the journal, and what becomes of each."""
+"""`osteon views`: how far the views are behind the journal, what becomes of each, and what an operator does about it."""
 
 import argparse
 from collections import Counter
 from typing import Any
 
 from osteon.app.inspection import Chain, Inspection
+from osteon.cli import maintaining
 from osteon.cli.inspecting import add_options, inspecting
 from osteon.cli.terminal import coloured, size, table, time
 from osteon.messages import ACCESS, ENTRY
@@ -28,13 +29,13 @@ LIST = """examples:
 
 The place is how many of the tenant's entries the rows have from which queries are answered; the lag, how many they do
 not have. A view is rebuilt when its declaration has changed, beside the rows that are there. A view stops when it
-cannot take an entry: mend its code and start the server again, and it goes on with that entry.
+cannot take an entry: mend its code and start the server again, and it goes on with that entry; see 'osteon views start'.
 """
 
 
 def add_to(commands: Any) -> None:
     """Adds the command to a parser."""
-    views: argparse.ArgumentParser = commands.add_parser("views", help="show how far the views are")
+    views: argparse.ArgumentParser = commands.add_parser("views", help="how far the views are; start or rebuild one")
     parts = views.add_subparsers(dest="part", required=True, metavar="part")
     shape = argparse.RawDescriptionHelpFormatter
     status = parts.add_parser("status", help="entries, filed and not yet", epilog=STATUS, formatter_class=shape)
@@ -44,6 +45,7 @@ def add_to(commands: Any) -> None:
     add_options(every)
     every.add_argument("--tenant", help="only this one: a name or an identifier")
     every.set_defaults(run=inspecting(_list))
+    maintaining.add_to(parts)
 
 
 async def _status(inspection: Inspection, options: argparse.Namespace) -> int:

@@ -41,9 +41,14 @@ class ApiKeyProof(Value, tag="api-key"):
 
 
 class InternalProof(Value, tag="internal"):
-    """A part of the platform acts by itself: a reaction, a saga, a timer, the genesis of the world."""
+    """A part of the platform acts by itself: a reaction, a saga, a timer, the genesis of the world.
+
+    `person` is who sat at the keyboard of the machine when an operator acted: the name under which the machine knows them, as
+    they have no account of any tenant.
+    """
 
     handler: str
+    person: str | None = None
 
 
 Authentication = SessionProof | ApiKeyProof | InternalProof
@@ -81,7 +86,7 @@ class Origin(Value):
 class Authorization(Value):
     """The decision of the gateway: taken once, carried with the invocation, never asked again.
 
-    `reason` is that of the policy (`granted`, `guest`, `internal`); `role` is the role that granted it.
+    `reason` is that of the policy (`granted`, `guest`, `internal`), or `operator`; `role` is the role that granted it.
     """
 
     permission: str

@@ -9,6 +9,7 @@ from osteon.domain.product import Product
 from osteon.domain.reaction import Ask, Reaction
 from osteon.domain.role import ADMINISTRATOR, CONTRIBUTOR, MEMBER, READER, STANDARD_ROLES, Role
 from osteon.domain.saga import Advanced, Asked, Dues, Refusal, Saga, Step, Woken
+from osteon.domain.sink import Away, Occurrence, Sink
 from osteon.domain.view import Browse, Contains, Find, Index, Page, Row, View
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Answer",
     "Ask",
     "Asked",
+    "Away",
     "Browse",
     "Change",
     "Contains",
@@ -33,6 +35,7 @@ __all__ = [
     "Index",
     "Limit",
     "Module",
+    "Occurrence",
     "Page",
     "Part",
     "Prepare",
@@ -44,6 +47,7 @@ __all__ = [
     "Role",
     "Row",
     "Saga",
+    "Sink",
     "Step",
     "View",
     "Woken",

@@ -41,6 +41,7 @@ class Decider(Generic[Making, Asked, S, Born, Changed]):
         *,
         create: Callable[[OnlyMaking, InvocationContext], Decision],
         begin: Callable[[OnlyBorn], T],
+        revision: int = 1,
     ) -> None: ...
 
     @overload
@@ -52,6 +53,7 @@ class Decider(Generic[Making, Asked, S, Born, Changed]):
         begin: Callable[[Born], S],
         decide: Callable[[Asked, S, InvocationContext], Decision],
         evolve: Callable[[Changed, S], S],
+        revision: int = 1,
     ) -> None: ...
 
     def __init__(
@@ -62,6 +64,7 @@ class Decider(Generic[Making, Asked, S, Born, Changed]):
         begin: Callable[[Any], Any],
         decide: Callable[[Any, Any, InvocationContext], Decision] | None = None,
         evolve: Callable[[Any, Any], Any] | None = None,
+        revision: int = 1,
     ) -> None:
         """Declares an entity; what each function takes is read from its annotations.
 
@@ -71,6 +74,8 @@ class Decider(Generic[Making, Asked, S, Born, Changed]):
             begin: The state after the first event.
             decide: Decides on any other command; left out, with `evolve`, where there is none.
             evolve: The state after any other event.
+            revision: To be raised when the code of `begin` and `evolve` makes another state of the same events: states that were
+                kept are not used any more then. A change of the state's fields, or of the events, is seen without it.
 
         Raises:
             Misdeclared: A command has no field named like the entity.
@@ -80,6 +85,7 @@ class Decider(Generic[Making, Asked, S, Born, Changed]):
         self.begin: Callable[[Born], S] = begin
         self.decide: Callable[[Asked, S, InvocationContext], Decision] | None = decide
         self.evolve: Callable[[Changed, S], S] | None = evolve
+        self.revision = revision
         self.creating: tuple[type[Making], ...] = parameter_types(create)
         self.deciding: tuple[type[Asked], ...] = parameter_types(decide) if decide else ()
         self.beginning: tuple[type[Born], ...] = parameter_types(begin)

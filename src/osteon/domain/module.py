@@ -8,8 +8,9 @@ from osteon.domain.gate import Answer, Prepare, Present
 from osteon.domain.reaction import Reaction
 from osteon.domain.role import Role
 from osteon.domain.saga import Saga
+from osteon.domain.sink import Sink
 from osteon.domain.view import View
-from osteon.messages import Event, Message
+from osteon.messages import Command, Event, Message
 
 __all__ = ["Limit", "Module", "Part"]
 
@@ -18,6 +19,7 @@ Part = (
     | View[Any, Any, Any]
     | Reaction[Any]
     | Saga[Any, Any, Any]
+    | Sink[Any]
     | Prepare
     | Present
     | Answer
@@ -43,11 +45,12 @@ class Module:
 
     Attributes:
         name: In kebab-case; the keys of its problems and texts begin with it.
-        parts: Deciders, views, reactions, and what happens at the edge.
+        parts: Deciders, views, reactions, sagas, sinks, and what happens at the edge.
         exports: The events that other modules may react to.
         grants: For each role, the commands and queries that it may ask.
         guests: The commands and queries that need no log-in.
         limits: How often some commands may be asked.
+        operators: The internal commands that an operator may ask at the machine itself; no client can send them.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Module:
         grants: Mapping[Role, Sequence[type[Message]]] | None = None,
         guests: Sequence[type[Message]] = (),
         limits: Sequence[Limit] = (),
+        operators: Sequence[type[Command[Any]]] = (),
     ) -> None:
         """Declares a module; a `Product` checks that it is whole."""
         self.name = name
@@ -67,6 +71,7 @@ class Module:
         self.grants = {role: tuple(types) for role, types in (grants or {}).items()}
         self.guests = tuple(guests)
         self.limits = tuple(limits)
+        self.operators = tuple(operators)
 
     @property
     def deciders(self) -> list[Decider[Any, Any, Any, Any, Any]]:
@@ -88,6 +93,11 @@ class Module:
         """The reactions of the module."""
         return [part for part in self.parts if isinstance(part, Reaction)]
 
+    @property
+    def sinks(self) -> list[Sink[Any]]:
+        """The sinks of the module."""
+        return [part for part in self.parts if isinstance(part, Sink)]
+
     def messages(self) -> Iterator[type[Message]]:
         """Every message type that the module's parts name; some belong to another module that exports them."""
         for part in self.parts:
@@ -105,5 +115,5 @@ class Module:
                     yield from part.decider.commands
                     yield from part.decider.events
                     yield from part.view.queries
-                case Reaction() | Present():
+                case Reaction() | Sink() | Present():
                     pass

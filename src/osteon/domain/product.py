@@ -10,6 +10,7 @@ from osteon.domain.module import Module
 from osteon.domain.reaction import Reaction
 from osteon.domain.role import STANDARD_ROLES, Role
 from osteon.domain.saga import Saga
+from osteon.domain.sink import Sink
 from osteon.domain.view import Find, View
 from osteon.messages import Catalogue, Command, Event, MessageType, Query, wire_name
 from osteon.model import Misdeclared
@@ -34,6 +35,7 @@ class Product:
         preparing: The preparation of each public command type that has one.
         presenting: The presentation of each event type that has one.
         answering: The answer to each query type that no view answers.
+        operated: The commands that an operator may ask, by their wire names.
     """
 
     def __init__(self, name: str, modules: Sequence[Module], world: object = None) -> None:
@@ -60,6 +62,7 @@ class Product:
         self._module_of_entity: dict[str, str] = {}
         self._collect()
         self.catalogue = Catalogue(self._types())
+        self.operated = {wire_name(type): self.catalogue[wire_name(type)] for type in self._operators()}
         self._granted = self._grants()
         self._check()
 
@@ -77,6 +80,11 @@ class Product:
     def all_sagas(self) -> list[tuple[Module, Saga[Any, Any, Any]]]:
         """The sagas of all modules, each with its module."""
         return [(module, saga) for module in self.modules for saga in module.sagas]
+
+    @property
+    def all_sinks(self) -> list[tuple[Module, Sink[Any]]]:
+        """The sinks of all modules, each with its module."""
+        return [(module, sink) for module in self.modules for sink in module.sinks]
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -136,6 +144,21 @@ class Product:
         for query, decider in self.histories.items():
             yield MessageType(query, self.module_of(decider))
 
+    def _operators(self) -> Iterator[type[Command[Any]]]:
+        """What operators may ask: nothing that a client can send too, and nothing that another module decides."""
+        for module in self.modules:
+            for command in module.operators:
+                decider = self.deciders.get(command)
+                if decider is None or self.module_of(decider) != module.name:
+                    raise Misdeclared(
+                        f"'{module.name}' lets operators ask '{command.__name__}', which none of its deciders decides."
+                    )
+                if not command.internal:
+                    raise Misdeclared(
+                        f"'{module.name}' lets operators ask '{command.__name__}', which clients can send: say internal=True."
+                    )
+                yield command
+
     def _grants(self) -> dict[str, set[str]]:
         granted: dict[str, set[str]] = {}
         for module in self.modules:
@@ -174,6 +197,7 @@ class Product:
             if message.kind == "query" and not self._answered(message.type):
                 raise Misdeclared(f"Nobody answers '{message.type.__name__}': give it a view, or an answer.")
         self._check_grants()
+        self._check_handlers()
         self._check_followed()
 
     def _decided(self, command: type[Command[Any]] | type[Any]) -> bool:
@@ -188,6 +212,14 @@ class Product:
                 known = self.catalogue.get(wire_name(type))
                 if known is None or known.type is not type:
                     raise Misdeclared(f"'{module.name}' grants '{type.__name__}', which is in no part of a module.")
+
+    def _check_handlers(self) -> None:
+        """Keys, places and dead letters are kept under the name of a reaction, a saga or a sink."""
+        handlers: dict[str, object] = {}
+        every: list[tuple[Module, Reaction[Any] | Saga[Any, Any, Any] | Sink[Any]]]
+        every = [*self.all_reactions, *self.all_sagas, *self.all_sinks]
+        for _, handler in every:
+            _once(handlers, handler.name, handler, "The reaction, saga or sink")
 
     def _check_followed(self) -> None:
         """Whatever follows events must be able to: its own module's, or those that another one exports."""
@@ -210,6 +242,11 @@ class Product:
             (module.name, event, f"the saga '{saga.name}' of '{module.name}' follows")
             for module, saga in self.all_sagas
             for event in saga.events
+        ]
+        followed += [
+            (module.name, event, f"the sink '{sink.name}' of '{module.name}' follows")
+            for module, sink in self.all_sinks
+            for event in sink.events
         ]
         for module, event, says in followed:
             of = home.get(event)

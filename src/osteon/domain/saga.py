@@ -112,9 +112,9 @@ class Saga(Generic[Begun, Followed, S]):
         """
         self.name = name
         self.about = about
-        self._begin = begin
-        self._proceed = proceed
-        self._due = due
+        self.begin = begin
+        self.proceed = proceed
+        self.due = due
         self.beginning: tuple[type[Any], ...] = parameter_types(begin)
         following: tuple[type[Any], ...] = parameter_types(proceed)
         self.following = tuple(event for event in following if event not in (Woken, Refusal))
@@ -165,10 +165,10 @@ class Saga(Generic[Begun, Followed, S]):
 
     def _decider(self) -> Decider[Any, Any, Any, Any, Any]:
         def create(command: Any, context: InvocationContext) -> Decision:
-            return accept(self._event(self.begun, command, self._begin(self._read(command), context), context, ""))
+            return accept(self._event(self.begun, command, self.begin(self._read(command), context), context, ""))
 
         def decide(command: Any, last: Any, context: InvocationContext) -> Decision:
-            step = self._proceed(self._read(command), last.state, context)
+            step = self.proceed(self._read(command), last.state, context)
             return accept(self._event(self.advanced, command, step, context, last.heard))
 
         def begin(event: Any) -> Any:
@@ -180,7 +180,7 @@ class Saga(Generic[Begun, Followed, S]):
         _annotate(create, command=self.begins)
         _annotate(decide, command=self.advances)
         _annotate(begin, event=self.begun)
-        _annotate(evolve, event=self.advanced)
+        _annotate(evolve, event=self.advanced, returns=self.advanced)
         return Decider(self.name, create=create, decide=decide, begin=begin, evolve=evolve)
 
     def _view(self, title: str, words: str) -> View[Any, Any, Any]:
@@ -209,24 +209,33 @@ class Saga(Generic[Begun, Followed, S]):
             "within": getattr(step.state, "scope", context.scope.root),
             "heard": max(heard, command.event or ""),
             "asks": asks,
-            "due": self._due(step.state),
+            "due": self.due(step.state),
             "settled": step.settled,
         }
         return kind(**names, **told, state=step.state)
 
 
 class Dues(Index[Any]):
-    """When the sagas of one kind in a tenant want to be woken."""
+    """When the sagas of one kind in a tenant want to be woken, and which are not settled.
+
+    Attributes:
+        unsettled: Where something is pending: the last event that each of them heard of.
+    """
 
     def __init__(self, name: str) -> None:
         """Nobody waits yet; `name` is the field with the saga's identifier."""
         self._name = name
+        self.unsettled: dict[str, str] = {}
         self._dues: dict[str, datetime] = {}
         self._queue: list[tuple[datetime, str]] = []
 
     def put(self, row: Any) -> None:
         """See `Index.put`."""
         saga: str = getattr(row, self._name)
+        if row.settled:
+            self.unsettled.pop(saga, None)
+        else:
+            self.unsettled[saga] = row.heard
         if row.due is None:
             self._dues.pop(saga, None)
         elif self._dues.get(saga) != row.due:
@@ -235,7 +244,13 @@ class Dues(Index[Any]):
 
     def drop(self, row: Any) -> None:
         """See `Index.drop`."""
-        self._dues.pop(getattr(row, self._name), None)
+        saga: str = getattr(row, self._name)
+        self._dues.pop(saga, None)
+        self.unsettled.pop(saga, None)
+
+    def due(self, saga: str) -> datetime | None:
+        """When a saga wants to be woken; None for never."""
+        return self._dues.get(saga)
 
     def until(self, now: datetime) -> list[tuple[str, datetime]]:
         """Those whose time has come, each once; one that is put again with another time is told of again."""

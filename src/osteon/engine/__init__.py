@@ -6,10 +6,11 @@ from osteon.engine.edge import InvocationEdge, identifier_from
 from osteon.engine.engine import Engine, Ports
 from osteon.engine.folding import FoldFailed
 from osteon.engine.indexes import Directory
+from osteon.engine.issuing import service_account
 from osteon.engine.partition import PARTITIONS, partition_of
 from osteon.engine.place import Place, read_places
 from osteon.engine.projection import Projection
-from osteon.engine.reactions import service_account
+from osteon.engine.snapshots import SnapshotMaker, States
 
 __all__ = [
     "PARTITIONS",
@@ -22,6 +23,8 @@ __all__ = [
     "Place",
     "Ports",
     "Projection",
+    "SnapshotMaker",
+    "States",
     "identifier_from",
     "partition_of",
     "read_places",

@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from osteon.engine.memory import Entity, Known, Memory, TenantMemory
+from osteon.engine.snapshots import SnapshotRequests
 from osteon.messages import Entry
 from osteon.model import InvocationId, Problem, TenantId, replace
 from osteon.ports.clock import Clock
@@ -25,12 +26,25 @@ _UNAVAILABLE = Problem(key="unavailable", retryable=True)
 
 
 class Limits(NamedTuple):
-    """Bounds of the processor: entities and verdicts in memory, commands in a batch, entries that the drain may be behind."""
+    """Bounds of the engine.
+
+    Attributes:
+        entities: How many entities may stay in memory.
+        verdicts: How many recorded verdicts.
+        batch: How many commands are recorded together.
+        lag: How many entries the drain may be behind before commands wait.
+        share: How many commands of one tenant may wait.
+        waiting: How many commands of all tenants.
+        snapshot: After how many entries of an entity a snapshot of it is made.
+    """
 
     entities: int = 50_000
     verdicts: int = 20_000
     batch: int = 256
     lag: int = 50_000
+    share: int = 2_000
+    waiting: int = 10_000
+    snapshot: int = 200
 
 
 class Committed(msgspec.Struct, gc=False):
@@ -71,6 +85,7 @@ class Batches:
         memory: Memory,
         drained: Callable[[], int],
         limits: Limits,
+        snapshots: SnapshotRequests,
     ) -> None:
         """Begins empty; `run` records.
 
@@ -81,6 +96,7 @@ class Batches:
             memory: Keeps the verdicts.
             drained: The last batch that is in history and views.
             limits: Bounds.
+            snapshots: Told of entities that have come far since their last one.
         """
         self._journal = journal
         self._replies = replies
@@ -88,6 +104,7 @@ class Batches:
         self._memory = memory
         self._drained = drained
         self._limits = limits
+        self._snapshots = snapshots
         self._undrained: deque[tuple[int, int]] = deque()
         self._lag = 0
         self._open: list[Pending] = []
@@ -172,6 +189,10 @@ class Batches:
             memory.durable_entries += 1
             entity.in_flight -= 1
             entity.batch = number
+            entity.since += 1
+            if entity.since >= self._limits.snapshot:
+                entity.since = 0
+                self._snapshots.ask(memory.tenant, pending.entry.entity_type, pending.entry.entity)
         for follower in self._followers:
             follower.follow(number, batch)
         for pending in batch:

@@ -14,7 +14,7 @@ from osteon.model import record_json
 from osteon.ports.disk import Disk
 from osteon.ports.filing import Table
 
-__all__ = ["DeclaredViews", "tables"]
+__all__ = ["DeclaredViews", "spelled", "tables"]
 
 AnyView = View[Any, Any, Any]
 
@@ -77,7 +77,7 @@ def _table(view: AnyView) -> Table:
         tuple(columns),
         indexed=tuple(column for column in columns if column in indexed),
         searched=tuple(column for column in columns if column in searched),
-        row=_spelled(view.row),
+        row=spelled(view.row),
         folded=_folded(view),
     )
 
@@ -89,20 +89,20 @@ def _folded(view: AnyView) -> str:
     return f"begun by {', '.join(beginning)}, changed by {', '.join(evolving)}{revision}"
 
 
-def _spelled(kind: Any, within: tuple[Any, ...] = ()) -> str:
+def spelled(kind: Any, within: tuple[Any, ...] = ()) -> str:
     """A type as text: structs by their fields, new types by what they are, notes left out."""
     supertype = getattr(kind, "__supertype__", None)
     if supertype is not None:
-        return _spelled(supertype, within)
+        return spelled(supertype, within)
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is not None:
-        spelled = [_spelled(each, within) for each in arguments]
-        name = "|" if origin in (Union, UnionType) else _spelled(origin, within)
-        return f"{name}[{', '.join(spelled)}]"
+        parts = [spelled(each, within) for each in arguments]
+        name = "|" if origin in (Union, UnionType) else spelled(origin, within)
+        return f"{name}[{', '.join(parts)}]"
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind not in within:
         hints = get_type_hints(kind)
         fields = [
-            f"{field.encode_name}: {_spelled(hints[field.name], (*within, kind))}{_default(field)}"
+            f"{field.encode_name}: {spelled(hints[field.name], (*within, kind))}{_default(field)}"
             for field in _fields(kind)
         ]
         return f"{kind.__name__}({', '.join(fields)})"

@@ -1,17 +1,21 @@
 """Indexes: views kept in the server's memory because something is decided by them; up to date before any reply leaves."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from osteon.domain import Index, Product, View
 from osteon.engine.batches import Committed
 from osteon.model import HOUSE, Misdeclared, ScopeId, TenantId, decoder
+from osteon.ports.dead_letters import DeadLetters
 from osteon.ports.directory import Grants, Scopes, Sessions, Tenants
+from osteon.ports.sink_places import SinkPlaces
 from osteon.ports.views import Views
 
 __all__ = ["Directory", "Filled", "Indexes"]
 
 AnyView = View[Any, Any, Any]
+
+PORTS = (Tenants, Scopes, Grants, Sessions, DeadLetters, SinkPlaces)
 
 
 class Filled(NamedTuple):
@@ -41,7 +45,7 @@ class Indexes:
         for view in self._kept:
             for event in view.events:
                 self._followed.setdefault(event, []).append(view)
-        self._providers = {port: self._provider(port) for port in (Tenants, Scopes, Grants, Sessions)}
+        self._providers: dict[Any, str] = {port: self._provider(port) for port in PORTS}
         self._indexes: dict[TenantId, dict[str, Index[Any]]] = {}
         self._rows: dict[TenantId, dict[str, dict[str, Any]]] = {}
 
@@ -63,6 +67,23 @@ class Indexes:
     def grants(self, tenant: TenantId) -> Grants:
         """The roles held in the tenant."""
         found: Grants = self._of(tenant, Grants)
+        return found
+
+    @property
+    def letters(self) -> type[DeadLetters]:
+        """How the product keeps dead letters."""
+        name = self._providers[DeadLetters]
+        (found,) = [view.index for view in self._kept if view.name == name]
+        return cast("type[DeadLetters]", found)
+
+    def dead_letters(self, tenant: TenantId) -> DeadLetters:
+        """What waits in a tenant to be done again."""
+        found: DeadLetters = self._of(tenant, DeadLetters)
+        return found
+
+    def sink_places(self, tenant: TenantId) -> SinkPlaces:
+        """How far the sinks of a tenant have come."""
+        found: SinkPlaces = self._of(tenant, SinkPlaces)
         return found
 
     def opened(self) -> list[TenantId]:

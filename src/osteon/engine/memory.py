@@ -19,12 +19,14 @@ __all__ = ["Entity", "Known", "Memory", "TenantMemory"]
 class Entity(msgspec.Struct, gc=False):
     """The state of one entity; None while nothing has happened to it.
 
-    `in_flight` counts its entries on the way to the journal, `batch` is the last durable batch that held one.
+    `in_flight` counts its entries on the way to the journal, `batch` is the last durable batch that held one, `since` the entries
+    since a snapshot was asked for.
     """
 
     state: Any = None
     in_flight: int = 0
     batch: int = 0
+    since: int = 0
 
 
 class Known(msgspec.Struct, gc=False):
@@ -56,7 +58,14 @@ class TenantMemory:
 
 
 class Memory:
-    """Lets go of the oldest entities and verdicts of all tenants beyond a bound, in small steps."""
+    """Lets go of the oldest entities and verdicts of all tenants beyond a bound, in small steps.
+
+    Attributes:
+        drained: Tells the last batch that is in history.
+        bounds: How many entities and verdicts may stay.
+        loads: How often an entity was not there and had to be loaded.
+        recalls: How often a verdict was looked for in history.
+    """
 
     def __init__(self, drained: Callable[[], int], entities: int, verdicts: int) -> None:
         """Makes an empty memory.
@@ -66,9 +75,10 @@ class Memory:
             entities: How many entities may stay.
             verdicts: How many recorded verdicts may stay.
         """
-        self._drained = drained
-        self._entity_bound = entities
-        self._verdict_bound = verdicts
+        self.drained = drained
+        self.bounds = entities, verdicts
+        self.loads = 0
+        self.recalls = 0
         self._entities: deque[tuple[TenantMemory, str]] = deque()
         self._verdicts: deque[tuple[TenantMemory, str]] = deque()
 
@@ -88,8 +98,8 @@ class Memory:
 
     def trim(self, steps: int) -> None:
         """Lets go of what is beyond the bounds and in history, at most `steps` of each kind."""
-        drained = self._drained()
-        for _ in range(min(steps, len(self._entities) - self._entity_bound)):
+        drained = self.drained()
+        for _ in range(min(steps, len(self._entities) - self.bounds[0])):
             tenant, name = self._entities[0]
             entity = tenant.entities[name]
             if entity.in_flight or entity.batch > drained:
@@ -99,7 +109,7 @@ class Memory:
             self._entities.popleft()
             del tenant.entities[name]
             tenant.entity_floor = max(tenant.entity_floor, name.rpartition("/")[2])
-        for _ in range(min(steps, len(self._verdicts) - self._verdict_bound)):
+        for _ in range(min(steps, len(self._verdicts) - self.bounds[1])):
             tenant, key = self._verdicts[0]
             if tenant.verdicts[key].batch > drained:
                 self._verdicts.rotate(-1)

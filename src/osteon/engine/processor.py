@@ -5,29 +5,29 @@ no reaction.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import structlog
 
-from osteon.domain import Accepted, Decider, Decision, Product, Rejected
+from osteon.domain import Accepted, Decision, Product, Rejected
 from osteon.engine.batches import Batches, Committed, Pending, reply_of
+from osteon.engine.cold import Cold, Place
+from osteon.engine.deciding import CommandKind, command_kind, judge
 from osteon.engine.memory import Entity, Known, Memory, TenantMemory
 from osteon.engine.partition import PARTITIONS, partition_of
-from osteon.messages import Correlation, Entry, Position, Recorded, Verdict, wire_name
+from osteon.engine.snapshots import Loaded, Loader
+from osteon.engine.turns import LONG, Turns
+from osteon.messages import Correlation, Entry, Position, Recorded, Verdict
 from osteon.model import Identifiers, MessageId, Problem, TenantId, answer_json, decoder, is_identifier, record_json
 from osteon.model import replace as changed
 from osteon.ports.clock import Clock
-from osteon.ports.history import History
+from osteon.ports.history import PAST, History
 from osteon.ports.inbox import Delivery, Replies, Reply
 from osteon.ports.journal import Draft, Journal
 from osteon.ports.scheduler import Scheduler
 
 __all__ = ["Processor"]
-
-AnyDecider = Decider[Any, Any, Any, Any, Any]
 
 _ENTRY = decoder(Entry)
 _NOTHING = msgspec.Raw(b"null")
@@ -37,20 +37,12 @@ _REUSED = Problem(key="reused-key")
 _UNEXPECTED = Problem(key="unexpected", retryable=True)
 
 
-class _Kind(msgspec.Struct, frozen=True):
-    """A type of command: its wire name, who decides it, and whether it can make its entity, or change one that is there."""
-
-    name: str
-    creates: bool
-    changes: bool
-    decider: AnyDecider
-    entity: str
-    not_found: Problem
-    already_exists: Problem
-
-
 class Processor:
-    """Takes deliveries and decides."""
+    """Takes deliveries and decides.
+
+    Attributes:
+        cold: What waits for its entity to be loaded.
+    """
 
     def __init__(
         self,
@@ -63,11 +55,11 @@ class Processor:
         scheduler: Scheduler,
         memory: Memory,
         batches: Batches,
-        drained: Callable[[], int],
+        loader: Loader,
     ) -> None:
         """Puts a processor together."""
         self._product = product
-        self._kinds = {command: _kind(product, command) for command in product.deciders}
+        self._kinds = {command: command_kind(product, command) for command in product.deciders}
         self._names: dict[type[Any], str] = {message.type: message.name for message in product.catalogue}
         self._journal = journal
         self._history = history
@@ -77,16 +69,22 @@ class Processor:
         self._scheduler = scheduler
         self._memory = memory
         self._batches = batches
-        self._drained = drained
+        self._loader = loader
+        self._cold = self.cold = Cold()
+        self._turns = Turns()
         self._tenants: dict[TenantId, TenantMemory] = {}
         self._opening: dict[TenantId, asyncio.Lock] = {}
-        self._cold: dict[tuple[TenantId, str], deque[Delivery]] = {}
         self._log = structlog.get_logger("osteon.engine")
 
     def last_batch(self, tenant: TenantId) -> int:
         """The number of the last durable batch with an entry of the tenant in it, since the start; 0 when there is none."""
         memory = self._tenants.get(tenant)
         return memory.last_batch if memory else 0
+
+    @property
+    def entries(self) -> int:
+        """How many durable entries the tenants have that are open."""
+        return sum(memory.durable_entries for memory in self._tenants.values())
 
     def has(self, tenant: TenantId, place: Position | int) -> bool:
         """Whether the tenant's journal has come to `place`: a position of an entry, or a count of entries."""
@@ -102,9 +100,14 @@ class Processor:
         memory = self._tenants.get(tenant)
         if memory is None:
             return 0
-        if self._drained() >= memory.last_batch:
+        if self._memory.drained() >= memory.last_batch:
             memory.drained_entries = memory.durable_entries
         return memory.drained_entries
+
+    def lag(self, tenant: TenantId) -> int:
+        """How many durable entries of the tenant its views may not hold."""
+        memory = self._tenants.get(tenant)
+        return memory.durable_entries - self.drained_entries(tenant) if memory else 0
 
     def committed(self, draft: Draft) -> Committed:
         """A recorded entry, read again; an event of a type that is not in the product any more is None."""
@@ -140,15 +143,14 @@ class Processor:
         # Clients draw identifiers, so two kinds of entities may have the same.
         name = f"{kind.entity}/{delivery.entity}"
         place = (delivery.context.tenant, name)
-        queue = self._cold.get(place) if self._cold else None
-        if queue is not None:
-            queue.append(delivery)
+        if self._cold.total and self._cold.has(place):
+            self._cold.add(place, delivery)
             return
         entity = self._at_hand(tenant, name, delivery) if tenant is not None else None
         if tenant is not None and entity is not None:
             self._decide(tenant, kind, entity, delivery)
         else:
-            self._cold[place] = deque([delivery])
+            self._cold.add(place, delivery)
             self._scheduler.spawn(self._warm(place), "warm")
 
     def _at_hand(self, tenant: TenantMemory, name: str, delivery: Delivery) -> Entity | None:
@@ -165,39 +167,44 @@ class Processor:
         external = delivery.key.rpartition("/")[2]
         return entity if external > tenant.external_floor and is_identifier(external) else None
 
-    async def _warm(self, place: tuple[TenantId, str]) -> None:
+    async def _warm(self, place: Place) -> None:
         """Brings an entity, and the verdicts of the keys that wait for it, into memory; then decides what waited."""
-        queue = self._cold[place]
-        entity = Entity()
+        cold, entity = self._cold, Entity()
         try:
             tenant = await self.open_tenant(place[0])
-            entity = await self._load(tenant, place[1], queue[0])
+            await self._turns.take(place[0])
+            entity = await self._load(tenant, place)
             # Memory is not to let go of it again while verdicts are looked up.
             entity.in_flight += 1
-            while queue:
-                await self._recall(tenant, queue[0])
-                delivery = queue.popleft()
-                self._decide(tenant, self._kinds[type(delivery.command)], entity, delivery)
+            while (delivery := cold.first(place)) is not None:
+                await self._recall(tenant, delivery)
+                self._decide(tenant, self._kinds[type(delivery.command)], entity, cold.pop(place))
+                # Verdicts that are only ever asked for again come with no batch that would make room for them.
+                self._memory.trim(2)
+                if cold.first(place) is not None:
+                    await self._turns.take(place[0])
         except Exception:  # noqa: BLE001 - a module may raise anything, and the others go on
             self._log.exception("loading an entity failed", tenant=place[0], entity=place[1])
-            for delivery in queue:
-                self._refuse(delivery, _UNAVAILABLE)
         finally:
             entity.in_flight -= 1
-            del self._cold[place]
+            for delivery in cold.end(place):
+                self._refuse(delivery, _UNAVAILABLE)
 
-    async def _load(self, tenant: TenantMemory, name: str, delivery: Delivery) -> Entity:
-        known = tenant.entities.get(name)
+    async def _load(self, tenant: TenantMemory, place: Place) -> Entity:
+        """The entity for which the first command waits. A long one is loaded in parts, between which others have their turn."""
+        known = tenant.entities.get(place[1])
         if known is not None:
             return known
-        decider = self._kinds[type(delivery.command)].decider
-        state: Any = None
-        if delivery.entity <= tenant.entity_floor:
-            for entry in await self._history.entity(tenant.tenant, delivery.entity):
-                for event in entry.events if entry.entity_type == decider.entity else ():
-                    state = decider.fold(state, self._product.catalogue[event.type].decoder.decode(event.body))
-        entity = Entity(state)
-        self._memory.keep_entity(tenant, name, entity)
+        entity_type, _, identifier = place[1].partition("/")
+        loaded, read = Loaded(None, 0), 0
+        if identifier <= tenant.entity_floor:
+            self._memory.loads += 1
+            async for loaded in self._loader.load(tenant.tenant, entity_type, identifier):
+                if loaded.entries >= read + PAST:
+                    read = loaded.entries
+                    await self._turns.take(tenant.tenant, LONG)
+        entity = Entity(loaded.state, since=loaded.entries)
+        self._memory.keep_entity(tenant, place[1], entity)
         return entity
 
     async def _recall(self, tenant: TenantMemory, delivery: Delivery) -> None:
@@ -205,12 +212,13 @@ class Processor:
         verdict_key = f"{delivery.entity}/{delivery.key}"
         if verdict_key in tenant.verdicts:
             return
+        self._memory.recalls += 1
         entry = await self._history.recorded(tenant.tenant, delivery.entity, delivery.key)
         if entry is not None and verdict_key not in tenant.verdicts:
             tenant.verdicts[verdict_key] = Known(entry.fingerprint, reply_of(entry))
             self._memory.keep_verdict(tenant, verdict_key)
 
-    def _decide(self, tenant: TenantMemory, kind: _Kind, entity: Entity, delivery: Delivery) -> None:
+    def _decide(self, tenant: TenantMemory, kind: CommandKind, entity: Entity, delivery: Delivery) -> None:
         verdict_key = f"{delivery.entity}/{delivery.key}"
         known = tenant.verdicts.get(verdict_key)
         if known is not None:
@@ -233,30 +241,22 @@ class Processor:
         if known.fingerprint != delivery.fingerprint:
             self._refuse(delivery, _REUSED)
         elif known.reply is None:
-            known.followers = [*(known.followers or ()), delivery]
+            known.followers = known.followers or []
+            known.followers.append(delivery)
         else:
             self._replies.deliver(delivery.context.trace.current, changed(known.reply, replayed=True))
 
-    def _verdict(self, kind: _Kind, state: Any, delivery: Delivery) -> tuple[Verdict, Decision]:
-        command, context = delivery.command, delivery.context
-        if state is None:
-            if not kind.creates:
-                return "rejected", Rejected(problem=kind.not_found)
-        elif not kind.changes:
-            return "rejected", Rejected(problem=kind.already_exists)
-        elif getattr(state, "scope", context.scope.root) != context.scope.id:
-            return "rejected", Rejected(problem=kind.not_found)
+    def _verdict(self, kind: CommandKind, state: Any, delivery: Delivery) -> tuple[Verdict, Decision]:
         try:
-            decision = _ask(kind.decider, command, state, delivery)
+            return judge(kind, state, delivery.command, delivery.context)
         except Exception:  # noqa: BLE001 - a module may raise anything, and the others go on
-            self._log.exception("deciding failed", command=kind.name, invocation=context.trace.current)
+            self._log.exception("deciding failed", command=kind.name, invocation=delivery.context.trace.current)
             return "faulted", Rejected(problem=_UNEXPECTED)
-        return ("accepted" if isinstance(decision, Accepted) else "rejected"), decision
 
     def _pending(
         self,
         tenant: TenantMemory,
-        kind: _Kind,
+        kind: CommandKind,
         entity: Entity,
         delivery: Delivery,
         verdict_key: str,
@@ -293,7 +293,7 @@ class Processor:
 
     def _entry(
         self,
-        kind: _Kind,
+        kind: CommandKind,
         delivery: Delivery,
         state: Any,
         position: Position,
@@ -331,25 +331,3 @@ class Processor:
     def _refuse(self, delivery: Delivery, problem: Problem) -> None:
         current = delivery.context.trace.current
         self._replies.deliver(current, Reply.refused(current, problem))
-
-
-def _kind(product: Product, command: type[Any]) -> _Kind:
-    decider = product.deciders[command]
-    module = product.module_of(decider)
-    return _Kind(
-        name=product.catalogue[wire_name(command)].name,
-        creates=issubclass(command, decider.creating),
-        changes=issubclass(command, decider.deciding),
-        decider=decider,
-        entity=decider.entity,
-        not_found=Problem(key=f"{module}.not-found"),
-        already_exists=Problem(key=f"{module}.already-exists"),
-    )
-
-
-def _ask(decider: AnyDecider, command: Any, state: Any, delivery: Delivery) -> Decision:
-    if state is None:
-        return decider.create(command, delivery.context)
-    if decider.decide is None:
-        raise AssertionError(f"'{decider.entity}' takes no command but those that make one.")
-    return decider.decide(command, state, delivery.context)

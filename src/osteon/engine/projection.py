@@ -147,6 +147,8 @@ class Projection:
         """Has a stopped view go on where it stopped; in how many tenants that is."""
         stopped = [each for each in self._of(view, tenant) if each.stop is not None]
         for standing in stopped:
+            # Whoever asked sees that it goes on, and if it stops again, that it did.
+            self._stand(replace(standing, stop=None))
             self._take_up(standing.tenant, view)
         return len(stopped)
 

@@ -107,7 +107,7 @@ class Reader:
     async def find(self, query: Find[Row], tenant: TenantId) -> Row | None:
         """The row that a query finds anywhere in the tenant, having waited for all that is durable now."""
         if not await self._drain.reached(self._processor.last_batch(tenant), self._bound):
-            raise Refused("views.behind", retryable=True)
+            raise Refused("views.behind", retryable=True, entries=self._processor.lag(tenant))
         asking = self._asking[type(query)]
         standing = self._drain.standing(tenant, asking.view.name)
         if standing is not None and standing.place is not None:
@@ -124,7 +124,7 @@ class Reader:
                     "invalid-position", position=count_token(place) if isinstance(place, int) else place.token
                 )
         if not await self._drain.reached(self._processor.last_batch(tenant), self._bound):
-            raise Refused("views.behind", retryable=True)
+            raise Refused("views.behind", retryable=True, entries=self._processor.lag(tenant))
 
     async def _from_view(self, asking: _Asking, query: AnyQuery, context: InvocationContext) -> tuple[bytes, int]:
         scopes = self._scopes(context)

@@ -27,7 +27,7 @@ class Sending:
         """The last reply: accepted or rejected, or what it was when it was given up."""
         faults = attempt = 0
         while True:
-            reply = await self._once(delivery)
+            reply = await self.once(delivery)
             faults += reply.verdict == "faulted"
             if reply.verdict in ("accepted", "rejected"):
                 return reply
@@ -37,7 +37,8 @@ class Sending:
             await self._clock.sleep(0.1 * 4 ** min(attempt, _GROWTH))
             attempt += 1
 
-    async def _once(self, delivery: Delivery) -> Reply:
+    async def once(self, delivery: Delivery) -> Reply:
+        """The reply to one attempt, whatever it is."""
         current = delivery.context.trace.current
         reply = self._replies.expect(current)
         try:

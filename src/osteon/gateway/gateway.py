@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from math import ceil
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -333,10 +334,11 @@ class Gateway:
         return known
 
     def _limit(self, caller: Caller) -> None:
-        account = caller.bucket
+        account, tenant = caller.bucket, caller.tenant.tenant
         now = self._clock.monotonic()
-        if (account and not self._accounts.take(account, now)) or not self._tenants.take(caller.tenant.tenant, now):
-            raise Refused("too-many-requests", retryable=True)
+        if (account and not self._accounts.take(account, now)) or not self._tenants.take(tenant, now):
+            wait = max(self._accounts.wait(account, now), self._tenants.wait(tenant, now))
+            raise Refused("too-many-requests", retryable=True, seconds=ceil(wait))
 
     def _count(self, problem: Problem) -> None:
         self.refused[problem.key] = self.refused.get(problem.key, 0) + 1

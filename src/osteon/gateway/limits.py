@@ -1,6 +1,7 @@
 """Limits of rate: a bucket of tokens for each account, tenant, or whatever a limit counts by."""
 
 from collections.abc import Callable
+from math import ceil
 from typing import Any, NamedTuple
 
 from osteon.domain import Limit
@@ -39,10 +40,13 @@ class Buckets:
         self._levels[name] = (level - 1, now)
         return True
 
-    def holds(self, name: str, now: float) -> bool:
-        """Whether one could be taken."""
+    def wait(self, name: str, now: float) -> float:
+        """In how many seconds one can be taken; 0 when that is now."""
         known = self._levels.get(name)
-        return known is None or known[0] + (now - known[1]) * self._per_second >= 1
+        if known is None:
+            return 0.0
+        level = known[0] + (now - known[1]) * self._per_second
+        return max(0.0, (1 - level) / self._per_second)
 
 
 class Guard:
@@ -62,8 +66,9 @@ class Guard:
             Refused: With `too-many-requests`.
         """
         name, now = self._name(tenant, command), self._monotonic()
-        if not self._rejected.holds(name, now) or not self._asked.take(name, now):
-            raise Refused("too-many-requests", retryable=True)
+        if self._rejected.wait(name, now) or not self._asked.take(name, now):
+            wait = max(self._rejected.wait(name, now), self._asked.wait(name, now))
+            raise Refused("too-many-requests", retryable=True, seconds=ceil(wait))
 
     def rejected(self, tenant: str, command: Any) -> None:
         """Counts an attempt that was rejected."""

@@ -33,12 +33,15 @@ MEANINGS: Mapping[str, str] = {
     "reused-key": "The key was used for another payload. A new invocation needs a new key.",
     "too-many-items": "More items than `limit` in one request.",
     "not-run": "An item before this one failed, and the client had asked to stop there. Nothing was done.",
-    "too-many-requests": "The account, or the tenant, asks more than it may for now. Wait as `Retry-After` says.",
-    "busy": "Too many commands wait already. Nothing was done; wait as `Retry-After` says.",
+    "too-many-requests": (
+        "The account, or the tenant, asks more than it may for now, or too many commands of the tenant wait already. Nothing was "
+        "done; wait as `Retry-After` says, and as `seconds` where it is known."
+    ),
+    "busy": "Too many commands of all tenants wait already. Nothing was done; wait as `Retry-After` says.",
     "unexpected": "The platform failed; its log has the cause under the invocation's ID. Try again under the same key.",
     "unavailable": "It is not known whether the command was recorded. The same request under the same key will tell.",
     "expired": "The command waited for too long and was not run. Try again under the same key.",
-    "views.behind": "The view has not come to the position asked for. Try again.",
+    "views.behind": "The view has not come to the position asked for: `entries` are missing at most. Try again.",
     "views.rebuilding": (
         "The view is being made again, and what is there of it does not answer this. `percent` of it is done, the rest takes "
         "`seconds` (null while nobody knows). Try again."

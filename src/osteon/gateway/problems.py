@@ -1,5 +1,6 @@
 """Problems on the wire: RFC 9457 `application/problem+json`, with a key instead of English words."""
 
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -35,8 +36,8 @@ _STATUS = {
     "too-many-items": 422,
     "not-run": 424,
     "too-many-requests": 429,
-    "busy": 429,
     "unexpected": 500,
+    "busy": 503,
     "unavailable": 503,
     "expired": 503,
     "views.behind": 503,
@@ -45,8 +46,8 @@ _STATUS = {
 }
 _SUFFIXES = {"not-found": 404, "not-recognised": 401}
 _JSON = (("content-type", "application/problem+json"),)
-_SOON = (*_JSON, ("retry-after", "1"))
-_LATER = (*_JSON, ("retry-after", "60"))
+_SOON, _LATER, _LATEST = 1, 60, 3600
+"""Seconds after which to come back: where nobody knows better, where somebody must mend something first, and at the latest."""
 _WHO = (*_JSON, ("www-authenticate", "Bearer"))
 
 
@@ -77,7 +78,15 @@ def problem_response(problem: Problem, invocation: str | None = None) -> Respons
 
 def _headers(status: int, problem: Problem) -> tuple[tuple[str, str], ...]:
     if status in (429, 503):
-        return _LATER if problem.key == "views.stopped" else _SOON
+        return (*_JSON, ("retry-after", str(_seconds(problem))))
     if status == 401:
         return _WHO
     return (*_JSON, ("allow", problem.params["allow"])) if status == 405 else _JSON
+
+
+def _seconds(problem: Problem) -> int:
+    """When to come back: as the problem says itself, if it does."""
+    if problem.key == "views.stopped":
+        return _LATER
+    seconds = problem.params.get("seconds")
+    return min(_LATEST, max(_SOON, ceil(seconds))) if isinstance(seconds, (int, float)) else _SOON

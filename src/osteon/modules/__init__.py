@@ -6,8 +6,9 @@
 from osteon.modules.access import access
 from osteon.modules.audit import audit
 from osteon.modules.identity import identity
+from osteon.modules.operations import operations
 from osteon.modules.tenancy import tenancy
 
 __all__ = ["PLATFORM"]
 
-PLATFORM = (tenancy, identity, access, audit)
+PLATFORM = (tenancy, identity, access, audit, operations)

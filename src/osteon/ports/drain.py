@@ -25,6 +25,10 @@ class Drain(Protocol):
         """Waits until `batch` is drained, hurrying the drain; False when that takes more than `within` seconds."""
         ...
 
+    def keep_state(self, tenant: TenantId, entity_type: str, entity: str) -> None:
+        """Asks for a snapshot of an entity as it is filed by then: at leisure, and forgotten when there is too much to do."""
+        ...
+
     def standing(self, tenant: TenantId, view: str) -> Standing | None:
         """Where a view of a tenant stands, as of what is drained; None when it has everything that is."""
         ...

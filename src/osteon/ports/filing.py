@@ -3,7 +3,7 @@
 Three ports read what is filed here: `History`, `Views`, `AccessLog`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from osteon.messages import Position
@@ -45,9 +45,13 @@ class Misfiled(OsteonError):
     def __init__(self, what: str, expected: int, actual: int) -> None:
         """Tells what does not fit: a partition, or the access log."""
         self.what, self.expected, self.actual = what, expected, actual
-        super().__init__(
-            f"The next of {what} is {expected}, not {actual}; file what follows on 'progress', and that once."
-        )
+        advice = "file what follows on 'progress', and that once."
+        if actual > expected:
+            advice = (
+                "what is between is in neither a tenant's file nor the log. 'osteon journal verify' says whose; "
+                "bring that file back from a backup."
+            )
+        super().__init__(f"The next of {what} is {expected}, not {actual}: {advice}")
 
 
 class ViewChanged(OsteonError):
@@ -197,6 +201,14 @@ class Filing(Protocol):
 
     def behind(self, tenant: TenantId, place: int, most: int) -> Sequence[bytes]:
         """The records of the entries behind the first `place` in the order of filing, `most` at most."""
+        ...
+
+    def of_entity(self, tenant: TenantId, entity: str, after: Position | None) -> Iterator[Sequence[bytes]]:
+        """The records of an entity's entries behind the one at `after`, oldest first, in parts.
+
+        Raises:
+            UnknownPlace: No entry of the entity is at `after`.
+        """
         ...
 
     def advance(self, tenant: TenantId, step: Step) -> Sequence[Standing]:

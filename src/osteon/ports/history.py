@@ -1,12 +1,40 @@
 """The history: the journal's older part, found by entity, key, actor or position."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from osteon.messages import Entry, Position
-from osteon.model import AccountId, InvocationId, TenantId
+import msgspec
 
-__all__ = ["Head", "History", "Slice"]
+from osteon.messages import Entry, Position
+from osteon.model import AccountId, InvocationId, OsteonError, TenantId, Value
+
+__all__ = ["PAST", "Head", "History", "PastEntry", "PastEvent", "Slice", "UnknownPlace"]
+
+PAST = 64
+"""How many entries of an entity's past are handed out together."""
+
+
+class UnknownPlace(OsteonError):
+    """Raised when there is no entry of an entity at the place behind which its entries are asked for."""
+
+    def __init__(self, tenant: TenantId, entity: str, place: Position) -> None:
+        """Tells whose it is, and where."""
+        super().__init__(f"Position '{place.token}' of the tenant '{tenant}' is none of the entity '{entity}'.")
+
+
+class PastEvent(Value):
+    """An event as it was recorded."""
+
+    type: str
+    body: msgspec.Raw
+
+
+class PastEntry(Value):
+    """What folding an entity needs of an entry. The rest is skipped, as reading all of it takes several times as long."""
+
+    position: Position
+    entity_type: str
+    events: tuple[PastEvent, ...] = ()
 
 
 class Head(NamedTuple):
@@ -32,6 +60,16 @@ class History(Protocol):
 
     async def entity(self, tenant: TenantId, entity: str) -> Sequence[Entry]:
         """Every entry of an entity, oldest first; empty when there is none."""
+        ...
+
+    def past(self, tenant: TenantId, entity: str, after: Position | None) -> AsyncIterator[Sequence[PastEntry]]:
+        """The entries of an entity behind the one at `after`, oldest first, in parts of `PAST` at most.
+
+        A part costs the loop a fraction of a millisecond; between two of them others may have their turn.
+
+        Raises:
+            UnknownPlace: No entry of the entity is at `after`.
+        """
         ...
 
     async def changes(self, tenant: TenantId, entity: str, after: int, limit: int) -> Slice:

@@ -66,7 +66,7 @@ class Inbox(Protocol):
         """Hands a command over.
 
         Raises:
-            Refused: With `busy`, when the tenant's share or the whole is full.
+            Refused: With `too-many-requests` when the tenant's share is full, with `busy` when the whole is.
         """
         ...
 

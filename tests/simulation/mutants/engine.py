@@ -1,13 +1,15 @@
 """Bugs of the engine: keys, states that run ahead, memory, reactions."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from osteon.engine.batches import Batches, Pending
 from osteon.engine.indexes import Indexes
+from osteon.engine.issuing import Issuing
 from osteon.engine.memory import Entity, Memory
 from osteon.engine.processor import Processor
 from osteon.engine.reactions import ReactionRunner
+from osteon.engine.snapshots import Loaded, Loader
 from osteon.model import replace
 from osteon.ports.inbox import Delivery
 from tests.simulation.mutants.planting import Mutant, Patch
@@ -18,8 +20,9 @@ _undo: Any = vars(Batches)["_undo"]
 _answer: Any = vars(Batches)["_answer"]
 _at_hand: Any = vars(Processor)["_at_hand"]
 _answer_again: Any = vars(Processor)["_answer_again"]
-_delivery: Any = vars(ReactionRunner)["_delivery"]
+_delivery: Any = vars(Issuing)["_delivery"]
 _trim: Any = vars(Memory)["trim"]
+_from: Any = vars(Loader)["_from"]
 
 
 def _keep_state(self: Any, pendings: Sequence[Pending]) -> None:
@@ -72,9 +75,9 @@ def _know_everything(self: Any, tenant: Any, name: str, delivery: Delivery) -> E
 
 def _forget_early(self: Any, steps: int) -> None:
     """Lets go of what is not yet in history."""
-    drained, self._drained = self._drained, lambda: 1 << 60
+    drained, self.drained = self.drained, lambda: 1 << 60
     _trim(self, steps)
-    self._drained = drained
+    self.drained = drained
 
 
 def _answer_fault_for_ever(self: Any, pending: Pending, number: int) -> None:
@@ -92,8 +95,19 @@ def _move_at_once(self: Any, batch: int) -> None:
 def _another_key(self: Any, *told: Any) -> Delivery:
     """The key of what a reaction asks is another one each time."""
     delivery: Delivery = _delivery(self, *told)
+    if not delivery.key.startswith("count-big-steps/"):
+        return delivery
     cause = delivery.key.rpartition("/")[2]
     return replace(delivery, key=f"count-big-steps/{self._identifiers.next()}/{cause}")
+
+
+async def _load_the_snapshot_alone(self: Any, past: Any, tenant: Any, *of: Any) -> AsyncIterator[Any]:
+    """What came behind a snapshot is passed over."""
+    if past.place is not None:
+        yield Loaded(past.state, 0)
+        return
+    async for loaded in _from(self, past, tenant, *of):
+        yield loaded
 
 
 def _resume_nothing(self: Any, journal: Any) -> None:
@@ -107,20 +121,16 @@ def _follow_nothing(self: Any, batch: int, committed: Any) -> None:
 ENGINE = (
     Mutant(
         "state-kept-after-a-failed-batch",
-        ("order", "index", "no-fault", "view"),
+        ("order", "index", "no-fault", "view", "sagas"),
         100,
         [Patch(Batches, "_undo", _keep_state)],
-        first=25,
     ),
-    Mutant(
-        "verdict-kept-after-a-failed-batch", ("finishes",), 300, [Patch(Batches, "_undo", _keep_verdicts)], first=105
-    ),
+    Mutant("verdict-kept-after-a-failed-batch", ("finishes",), 300, [Patch(Batches, "_undo", _keep_verdicts)]),
     Mutant(
         "queue-kept-after-a-failed-batch",
         ("journal", "whole", "no-fault", "exactly-once", "order", "view", "finishes", "index"),
         300,
         [Patch(Batches, "_undo", _keep_queue)],
-        first=25,
     ),
     Mutant(
         "duplicate-decided-twice",
@@ -139,13 +149,24 @@ ENGINE = (
     ),
     Mutant(
         "forgotten-before-filed",
-        ("same-verdict", "exactly-once", "order", "index", "view", "no-fault", "whole"),
+        ("same-verdict", "exactly-once", "order", "index", "view", "no-fault", "whole", "finishes"),
         60,
         [Patch(Memory, "trim", _forget_early)],
     ),
     Mutant("fault-final", ("finishes",), 150, [Patch(Batches, "_answer", _answer_fault_for_ever)]),
-    Mutant("reaction-lost", ("reactions",), 900, [Patch(ReactionRunner, "_move", _move_at_once)], first=365),
-    Mutant("reaction-not-resumed", ("reactions",), 150, [Patch(ReactionRunner, "resume", _resume_nothing)]),
-    Mutant("reaction-doubled", ("reactions",), 60, [Patch(ReactionRunner, "_delivery", _another_key)]),
+    Mutant("reaction-lost", ("reactions", "sagas", "finishes"), 900, [Patch(ReactionRunner, "_move", _move_at_once)]),
+    Mutant(
+        "reaction-not-resumed",
+        ("reactions", "sagas", "finishes"),
+        150,
+        [Patch(ReactionRunner, "resume", _resume_nothing)],
+    ),
+    Mutant("reaction-doubled", ("reactions",), 60, [Patch(Issuing, "_delivery", _another_key)]),
+    Mutant(
+        "snapshot-taken-for-the-whole",
+        ("order", "index", "view", "no-fault"),
+        300,
+        [Patch(Loader, "_from", _load_the_snapshot_alone)],
+    ),
     Mutant("index-left-behind", ("index",), 3, [Patch(Indexes, "follow", _follow_nothing)]),
 )

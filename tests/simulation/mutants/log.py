@@ -68,7 +68,12 @@ def _retire_at_once(self: Any, before: int) -> None:
 
 
 LOG = (
-    Mutant("retired-under-a-reaction", ("reactions",), 600, [Patch(LogJournal, "retire", _retire_at_once)], first=110),
+    Mutant(
+        "retired-under-a-reaction",
+        ("reactions", "sagas", "finishes"),
+        600,
+        [Patch(LogJournal, "retire", _retire_at_once)],
+    ),
     Mutant("reply-before-sync", ("durable-before-reply",), 3, [Patch(log, "sync", _leave_unsynced)]),
     Mutant("sync-tried-again", ("durable-before-reply", "exactly-once"), 150, [Patch(log, "sync", _sync_again)]),
     Mutant(

@@ -44,6 +44,7 @@ def _write_key_hastily(disk: Any, path: str, data: bytes) -> None:
 
 
 STORAGE = (
+    Mutant("key-believed-synced", ("whole", "exactly-once"), 1_500, [Patch(keyring, "_UNSYNCED", b"")]),
     Mutant("rows-apart-from-progress", ("view",), 150, [Patch(SqliteFiling, "_file", _file_in_two)]),
     Mutant(
         "retired-before-synced",

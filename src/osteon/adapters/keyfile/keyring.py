@@ -6,12 +6,17 @@
 Sealed bytes are `suite u8 = 1 | generation u32 = 1 | nonce 12 | ciphertext | tag 16`, numbers big-endian: AES-256-GCM
 with the place as associated data. No key is used as it is: HKDF-SHA256 (RFC 5869) without a salt makes the cipher's
 key by the info `seal`, and the bytes for a purpose by the info `derive/<purpose>`.
+
+A tenant's file is made with one byte more, which is cut off once its name is synced. While the byte is there, what the
+page cache shows may not be on the platter, as a failed sync is not tried again by the next one: such a file is written
+anew before it is used. So is the installation's, until there is a tenant's.
 """
 
 import contextlib
 from functools import lru_cache
 from struct import pack
 from threading import Lock
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,7 +29,7 @@ from osteon.ports.disk import Disk
 from osteon.ports.entropy import Entropy
 from osteon.ports.keyring import KeyMissing, Unreadable
 
-__all__ = ["KeyfileKeyring", "installation_key"]
+__all__ = ["KeyfileKeyring", "KeyringUsage", "installation_key"]
 
 _FOLDER = "keys"
 _INSTALLATION = f"{_FOLDER}/installation.key"
@@ -32,29 +37,42 @@ _KEY = 32
 _HEADER = pack(">BI", 1, 1)  # suite and generation
 _NONCE = len(_HEADER) + 12
 _SHORTEST = _NONCE + 16
+_SEALED = _SHORTEST + _KEY
+_UNSYNCED = b"\0"
 
 
 def installation_key(disk: Disk, entropy: Entropy) -> bytes:
     """The key under which the keys of tenants are wrapped; made at the first start of an installation, durably.
 
-    One process at a time calls this, before it reads a key: what a killed predecessor left in the page cache is synced.
+    One process at a time calls this, before it reads a key: what a predecessor left in the page cache is written anew.
 
     Raises:
         Unreadable: The file is damaged, or it is gone while keys of tenants are there.
     """
     disk.make_folder(_FOLDER)
-    disk.sync_folder(_FOLDER)
     keys = [name for name in disk.names(_FOLDER) if name.endswith(".key")]
-    if not keys:
-        _write(disk, _INSTALLATION, entropy.bytes(_KEY))
-    elif "installation.key" not in keys:
-        message = f"'{_INSTALLATION}' is gone, and with it what all tenants have stored: bring it back from a backup."
+    if keys and "installation.key" not in keys:
+        message = (
+            f"'{_INSTALLATION}' is gone, and with it what all tenants have stored: put back the copy that you keep."
+        )
         raise Unreadable(message)
-    key = _read(disk, _INSTALLATION)
+    key = _read(disk, _INSTALLATION) if keys else entropy.bytes(_KEY)
     if len(key) != _KEY:
-        message = f"'{_INSTALLATION}' must have {_KEY} bytes, not {len(key)}: bring it back from a backup."
+        message = f"'{_INSTALLATION}' must have {_KEY} bytes, not {len(key)}: put back the copy that you keep apart from the backups."
         raise Unreadable(message)
+    if len(keys) < 2:
+        # Whoever made it may have ended before its name was on the platter. A tenant's key is made after that.
+        _write(disk, _INSTALLATION, key)
     return key
+
+
+class KeyringUsage(NamedTuple):
+    """How many tenants' keys are in memory, and how many may be; how often one was there, and how often it had to be read."""
+
+    entries: int
+    most: int
+    hits: int
+    misses: int
 
 
 class KeyfileKeyring:
@@ -79,14 +97,22 @@ class KeyfileKeyring:
         self._key = lru_cache(maxsize=remembered)(self._load)
         self._creating = Lock()
 
+    @property
+    def usage(self) -> KeyringUsage:
+        """What is kept in memory now."""
+        known = self._key.cache_info()
+        return KeyringUsage(known.currsize, known.maxsize or 0, known.hits, known.misses)
+
     def create(self, tenant: TenantId) -> None:
         with self._creating:
-            if self.has(tenant):
-                # Whoever made it may have ended before its name was on the platter.
-                self._disk.sync_folder(_FOLDER)
-            else:
+            path = _path(tenant)
+            if not self.has(tenant):
                 sealed = self._seal(self._installation, self._entropy.bytes(_KEY), _place(tenant))
-                _write(self._disk, _path(tenant), sealed)
+            elif len(sealed := _read(self._disk, path)) == _SEALED:
+                return
+            _write(self._disk, path, sealed[:_SEALED] + _UNSYNCED)
+            with contextlib.closing(self._disk.open(path, writable=True)) as file:
+                file.resize(_SEALED)
 
     def has(self, tenant: TenantId) -> bool:
         try:
@@ -116,9 +142,10 @@ class KeyfileKeyring:
         try:
             sealed = _read(self._disk, _path(tenant))
         except FileNotFoundError:
-            message = f"The tenant '{tenant}' has no key: it was never opened, or is closed and its key destroyed."
+            message = f"The tenant '{tenant}' has no key: it was never opened, is closed, or '{_path(tenant)}' was lost: a backup has it."
             raise KeyMissing(message) from None
-        material = _open(self._installation, sealed, _place(tenant))
+        unsynced = len(sealed) == _SEALED + len(_UNSYNCED)
+        material = _open(self._installation, sealed[:_SEALED] if unsynced else sealed, _place(tenant))
         if material is None:
             message = f"'{_path(tenant)}' was changed, or belongs to another installation: bring it back from a backup."
             raise Unreadable(message)

@@ -25,6 +25,9 @@ class MemoryDrain:
 
     What it applies together is shuffled across partitions, each in its own order: there is no order between two of
     them, and nobody is to lean on one.
+
+    Attributes:
+        wanted: The entities of which a snapshot is still to be made.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class MemoryDrain:
         scheduler: Scheduler,
         seed: int | str = 0,
         standing: Callable[[TenantId, str], Standing | None] = lambda tenant, view: None,
+        keep_state: Callable[[TenantId, str, str], None] = lambda tenant, entity_type, entity: None,
     ) -> None:
         """Applies what is on `tape` already.
 
@@ -45,12 +49,15 @@ class MemoryDrain:
             scheduler: Runs the turns.
             seed: Of the shuffle.
             standing: Tells where a view stands, such as `Projection.standing`.
+            keep_state: Makes a snapshot of an entity, once what it has is applied.
         """
         self._tape = tape
         self._apply = apply
         self._clock = clock
         self._scheduler = scheduler
         self._standing = standing
+        self._keep_state = keep_state
+        self.wanted: list[tuple[TenantId, str, str]] = []
         self._random = random.Random(seed)  # noqa: S311  # a shuffle that can be repeated
         self._durable = tape.last
         self._turn: asyncio.Task[None] | None = None
@@ -78,9 +85,14 @@ class MemoryDrain:
     def standing(self, tenant: TenantId, view: str) -> Standing | None:
         return self._standing(tenant, view)
 
+    def keep_state(self, tenant: TenantId, entity_type: str, entity: str) -> None:
+        self.wanted.append((tenant, entity_type, entity))
+
     async def _take_turn(self) -> None:
         await self._clock.sleep(_LEISURE)
         self._catch_up()
+        while self.wanted:
+            self._keep_state(*self.wanted.pop(0))
 
     def _catch_up(self) -> None:
         if self.drained < self._durable:

@@ -1,10 +1,12 @@
 """Filing in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from osteon.adapters.memory.shelf import Folder, Lagging, Shelf
+from osteon.adapters.memory.shelf import Folder, Lagging, Shelf, place_of
+from osteon.messages import Position
 from osteon.model import TenantId
 from osteon.ports.filing import Batch, Misfiled, Progress, RowChange, RowChanges, Step, Table, ViewChanged
+from osteon.ports.history import PAST
 from osteon.ports.views import Standing
 
 __all__ = ["MemoryFiling"]
@@ -40,6 +42,13 @@ class MemoryFiling:
 
     def behind(self, tenant: TenantId, place: int, most: int) -> Sequence[bytes]:
         return [entry.stored for entry in self._shelf.folder(tenant).entries[place : place + most]]
+
+    def of_entity(self, tenant: TenantId, entity: str, after: Position | None) -> Iterator[Sequence[bytes]]:
+        filed = [each for each in self._shelf.folder(tenant).entries if each.entity == entity]
+        if after is not None:
+            filed = filed[place_of(tenant, entity, after, filed) + 1 :]
+        for start in range(0, len(filed), PAST):
+            yield [each.stored for each in filed[start : start + PAST]]
 
     def advance(self, tenant: TenantId, step: Step) -> Sequence[Standing]:
         folder = self._shelf.folder(tenant)

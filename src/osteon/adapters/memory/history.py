@@ -1,13 +1,13 @@
 """History in memory."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-from osteon.adapters.memory.shelf import Shelf, read_entry
+from osteon.adapters.memory.shelf import Shelf, place_of, read_entry
 from osteon.messages import Entry, Position, record_hash
 from osteon.model import AccountId, InvocationId, TenantId, is_identifier
 from osteon.ports.filing import EntryRecord
-from osteon.ports.history import Head, Slice
+from osteon.ports.history import PAST, Head, PastEntry, PastEvent, Slice
 from osteon.ports.keyring import Keyring
 
 __all__ = ["MemoryHistory"]
@@ -29,6 +29,14 @@ class MemoryHistory:
     async def entity(self, tenant: TenantId, entity: str) -> Sequence[Entry]:
         await asyncio.sleep(0)
         return self._read(each for each in self._filed(tenant) if each.entity == entity)
+
+    async def past(self, tenant: TenantId, entity: str, after: Position | None) -> AsyncIterator[Sequence[PastEntry]]:
+        filed = [each for each in self._filed(tenant) if each.entity == entity]
+        if after is not None:
+            filed = filed[place_of(tenant, entity, after, filed) + 1 :]
+        for start in range(0, len(filed), PAST):
+            await asyncio.sleep(0)
+            yield [_past(entry) for entry in self._read(filed[start : start + PAST])]
 
     async def changes(self, tenant: TenantId, entity: str, after: int, limit: int) -> Slice:
         filed = [each for each in self._filed(tenant) if each.entity == entity and _number(each.position) > after]
@@ -62,6 +70,11 @@ class MemoryHistory:
 
     def _read(self, filed: Iterable[EntryRecord]) -> list[Entry]:
         return [read_entry(self._keyring, each) for each in filed]
+
+
+def _past(entry: Entry) -> PastEntry:
+    events = tuple(PastEvent(type=event.type, body=event.body) for event in entry.events)
+    return PastEntry(position=entry.position, entity_type=entry.entity_type, events=events)
 
 
 def _number(position: Position) -> int:

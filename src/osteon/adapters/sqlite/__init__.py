@@ -5,6 +5,7 @@ from osteon.adapters.sqlite.connections import Connections, OtherVersion, Settin
 from osteon.adapters.sqlite.filing import SqliteFiling
 from osteon.adapters.sqlite.history import SqliteHistory
 from osteon.adapters.sqlite.renewal import filed_views, read_behind, read_standings
+from osteon.adapters.sqlite.snapshots import SqliteSnapshots
 from osteon.adapters.sqlite.views import SqliteViews
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "SqliteAccessLog",
     "SqliteFiling",
     "SqliteHistory",
+    "SqliteSnapshots",
     "SqliteViews",
     "filed_views",
     "read_behind",

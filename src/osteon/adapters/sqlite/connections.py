@@ -18,7 +18,7 @@ from osteon.model import Identifier, OsteonError, TenantId, is_identifier
 from osteon.ports.disk import Disk
 from osteon.ports.keyring import Keyring
 
-__all__ = ["Connections", "OtherVersion", "Settings"]
+__all__ = ["Connections", "ConnectionsUsage", "OtherVersion", "Settings"]
 
 TENANTS, FILE = "tenants", "history.db"
 VERSION = 1
@@ -55,6 +55,22 @@ class Settings(NamedTuple):
     exclusive: bool = False
 
 
+class ConnectionsUsage(NamedTuple):
+    """What connections take.
+
+    Attributes:
+        open: How many are open, kept or lent. A file that is open is three: the database, its WAL, and an index of that.
+        most: How many are kept open when nobody uses them; each thread may borrow one more.
+        cache: How many bytes of pages those may keep together.
+        opened: How often one had to be opened.
+    """
+
+    open: int
+    most: int
+    cache: int
+    opened: int
+
+
 class Connections:
     """Opens the tenants' files and lends connections: each to one borrower at a time, from any thread."""
 
@@ -77,7 +93,16 @@ class Connections:
         self._lock = Lock()
         self._idle: OrderedDict[TenantId, list[Connection]] = OrderedDict()
         self._kept = 0
+        self._lent = 0
+        self._opened = 0
         self._closed = False
+
+    @property
+    def usage(self) -> ConnectionsUsage:
+        """What the connections take now."""
+        most = self._settings.connections
+        with self._lock:
+            return ConnectionsUsage(self._kept + self._lent, most, most * self._settings.cache << 10, self._opened)
 
     def make(self, tenant: TenantId, statements: Sequence[str]) -> None:
         """Makes the file of a new tenant, durably, with the tables that `statements` make."""
@@ -109,8 +134,14 @@ class Connections:
             idle = self._idle.get(tenant)
             if idle:
                 self._kept -= 1
+                self._lent += 1
                 return idle.pop()
-        return self._reopen(tenant)
+        connection = self._reopen(tenant)
+        if connection is not None:
+            with self._lock:
+                self._lent += 1
+                self._opened += 1
+        return connection
 
     def give(self, tenant: TenantId, connection: Connection) -> None:
         """Gives a connection back; those not used for the longest time are closed when there are too many."""
@@ -119,6 +150,7 @@ class Connections:
             self._idle.setdefault(tenant, []).append(connection)
             self._idle.move_to_end(tenant)
             self._kept += 1
+            self._lent -= 1
             while self._kept > (0 if self._closed else self._settings.connections):
                 surplus.append(self._oldest())
         for each in surplus:

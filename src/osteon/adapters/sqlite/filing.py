@@ -1,8 +1,9 @@
 """Filing on SQLite: each batch is one transaction in the tenant's file."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import apsw
@@ -10,6 +11,7 @@ import apsw
 from osteon.adapters.sqlite.chains import Chains, Link
 from osteon.adapters.sqlite.connection import Connection
 from osteon.adapters.sqlite.connections import Connections
+from osteon.adapters.sqlite.past import records_numbered, rows_behind
 from osteon.adapters.sqlite.renewal import (
     DeclaredTables,
     advance,
@@ -22,6 +24,7 @@ from osteon.adapters.sqlite.renewal import (
 )
 from osteon.adapters.sqlite.rows import put_rows, read_row
 from osteon.adapters.sqlite.schema import all_statements
+from osteon.messages import Position
 from osteon.model import AccountId, OsteonError, TenantId, is_identifier
 from osteon.ports.filing import (
     AccessRecord,
@@ -35,6 +38,7 @@ from osteon.ports.filing import (
     Table,
     ViewChanged,
 )
+from osteon.ports.history import PAST
 from osteon.ports.views import Standing
 
 __all__ = ["SqliteFiling"]
@@ -97,6 +101,12 @@ class SqliteFiling:
 
     def behind(self, tenant: TenantId, place: int, most: int) -> Sequence[bytes]:
         return self._with(tenant, lambda connection: read_behind(connection, place, most))
+
+    def of_entity(self, tenant: TenantId, entity: str, after: Position | None) -> Iterator[Sequence[bytes]]:
+        numbers = self._with(tenant, lambda connection: rows_behind(connection, tenant, entity, after))
+        for start in range(0, len(numbers), PAST):
+            part = numbers[start : start + PAST]
+            yield self._with(tenant, partial(records_numbered, numbers=part))
 
     def advance(self, tenant: TenantId, step: Step) -> Sequence[Standing]:
         def work(connection: Connection) -> list[Standing]:

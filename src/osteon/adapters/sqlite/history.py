@@ -1,21 +1,25 @@
 """History on SQLite."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from osteon.adapters.sqlite.connection import Connection
 from osteon.adapters.sqlite.connections import Connections
+from osteon.adapters.sqlite.past import records_numbered, rows_behind
 from osteon.adapters.sqlite.reading import Reading
-from osteon.messages import Entry, Position, Record, record_hash
+from osteon.messages import Entry, Position, Record, parted, record_hash
 from osteon.model import AccountId, InvocationId, TenantId, decoder
-from osteon.ports.history import Head, Slice
+from osteon.ports.history import PAST, Head, PastEntry, Slice
 from osteon.ports.keyring import Keyring
 from osteon.ports.scheduler import Scheduler
 
 __all__ = ["SqliteHistory"]
 
 FEW, PART = 100, 250
+SHORT = 32
+"""How many records of an entity's past are read on the loop; more of them beside it, as each may be on a page of its own."""
 SCANNED = 500
 
 RECORDED = "SELECT stored FROM journal WHERE entity = ? AND key = ?"
@@ -41,6 +45,7 @@ HEADS = """SELECT progress.part, progress.place, journal.stored
 SCAN = "SELECT position, stored FROM journal WHERE position > ? AND position < ? ORDER BY position LIMIT ?"
 
 ENTRY = decoder(Entry)
+PAST_ENTRY = decoder(PastEntry)
 
 
 class SqliteHistory:
@@ -67,6 +72,18 @@ class SqliteHistory:
         for start in range(0, len(numbers), PART):
             found += await self._reading.beside(tenant, self._numbered(tenant, numbers[start : start + PART]), [])
         return found
+
+    async def past(self, tenant: TenantId, entity: str, after: Position | None) -> AsyncIterator[Sequence[PastEntry]]:
+        def find(connection: Connection) -> list[int]:
+            return rows_behind(connection, tenant, entity, after)
+
+        numbers: list[int] = await self._reading.briefly(tenant, find, [])
+        for start in range(0, len(numbers), PAST):
+            read = partial(records_numbered, numbers=numbers[start : start + PAST])
+            if len(numbers) <= SHORT:
+                yield self._past(tenant, self._reading.now(tenant, read, []))
+            else:
+                yield self._past(tenant, await self._reading.beside(tenant, read, []))
 
     async def changes(self, tenant: TenantId, entity: str, after: int, limit: int) -> Slice:
         def load(connection: Connection) -> list[Any]:
@@ -104,6 +121,14 @@ class SqliteHistory:
         """What loads the entries with those numbers."""
         wanted = json.dumps(numbers)
         return lambda connection: [self._entry(tenant, stored) for (stored,) in _rows(connection, NUMBERED, wanted)]
+
+    def _past(self, tenant: TenantId, records: Sequence[bytes]) -> list[PastEntry]:
+        opened, decode = self._keyring.open, PAST_ENTRY.decode
+        found: list[PastEntry] = []
+        for stored in records:
+            place, sealed = parted(stored)
+            found.append(decode(opened(tenant, sealed, place)))
+        return found
 
     def _slice(self, tenant: TenantId, found: Sequence[tuple[int, bytes]], limit: int) -> Slice:
         entries = [self._entry(tenant, stored) for _, stored in found[:limit]]
