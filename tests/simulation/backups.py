@@ -79,7 +79,8 @@ class Backup:
                     self._folder = f"backup-{world.number()}"
             else:
                 return
-        except (OSError, apsw.Error, OsteonError) as fault:
+        except (OSError, apsw.Error, OsteonError, SystemError) as fault:
+            # The last: what a VFS in Python raises while a copy is closed comes out as that.
             if self.process.dead:
                 raise Killed from None
             world.hit("backup failed")

@@ -29,4 +29,9 @@ CORPUS = (
     Found(164, "whole", "An old known place, back after a power cut, named a segment that was retired since."),
     Found(372, "no-fault", "A disk that failed while a row was read was taken for a mistake of the view."),
     Found(1049, "whole", "A sync of the keys' names failed, a later one was believed, and the power cut took the key."),
+    Found(
+        389,
+        "sagas",
+        "The place of reactions moved past a batch whose events were still handed out; a restore lost a step.",
+    ),
 )

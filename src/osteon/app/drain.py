@@ -158,7 +158,9 @@ class DrainWork:
 
         Raises:
             FoldFailed: One of those cannot be folded.
+            LostFile: What was filed of a tenant is gone.
         """
+        self._filing.expect_settled()
         self._remembered = self._declared.are_remembered()
         if not self._remembered:
             self._forget()

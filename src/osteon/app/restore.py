@@ -39,7 +39,7 @@ from osteon.ports.keyring import Keyring
 
 __all__ = ["Lost", "NotPossible", "finish", "key_of", "lost", "restore_all", "restore_tenant"]
 
-LOG, TENANTS, KEYS, VIEWS, READY = "log", "tenants", "keys", "views", "ready"
+LOG, TENANTS, KEYS, VIEWS, SETTLED, READY = "log", "tenants", "keys", "views", "settled", "ready"
 INSTALLATION = "installation.key"
 KEY_LENGTH = 32
 RECORDS = 500
@@ -265,6 +265,8 @@ def _put_in_place(data: Path) -> TenantId:
     ready = decoder(_Ready).decode((staged / READY).read_bytes())
     # The rows are those of then: the drain is to look at them.
     (data / VIEWS).unlink(missing_ok=True)
+    # Its file may be smaller than the one that it replaces.
+    (data / SETTLED).unlink(missing_ok=True)
     folder = staged / TENANTS / ready.tenant
     if folder.exists():
         shutil.rmtree(data / TENANTS / ready.tenant, ignore_errors=True)

@@ -1,24 +1,11 @@
 """The commands of `osteon`, and their options."""
 
 import argparse
+import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from osteon.app.logs import configure_logs
-from osteon.cli import (
-    backup,
-    export,
-    investigate,
-    journal,
-    letters,
-    rehearse,
-    restore,
-    schemas,
-    status,
-    tenants,
-    up,
-    upgrade,
-    views,
-)
 from osteon.cli.inspecting import complain
 from osteon.model import OsteonError
 
@@ -35,6 +22,22 @@ EXAMPLES = """examples:
 the folder, and needs no server.
 """
 INTERRUPTED = 130
+COMMANDS = (
+    "up",
+    "status",
+    "journal",
+    "views",
+    "letters",
+    "tenants",
+    "investigate",
+    "rehearse",
+    "backup",
+    "restore",
+    "export",
+    "upgrade",
+    "schemas",
+)
+"""Each a module of this package."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,22 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for command in (
-        up,
-        status,
-        journal,
-        views,
-        letters,
-        tenants,
-        investigate,
-        rehearse,
-        backup,
-        restore,
-        export,
-        upgrade,
-        schemas,
-    ):
-        command.add_to(commands)
+    for name in _wanted(sys.argv[1:] if arguments is None else arguments):
+        import_module(f"osteon.cli.{name}").add_to(commands)
     options = parser.parse_args(arguments)
     configure_logs()
     try:
@@ -73,3 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Ending is what following waits for.
         return 0 if getattr(options, "part", None) == "follow" else INTERRUPTED
     return ended
+
+
+def _wanted(arguments: Sequence[str]) -> Sequence[str]:
+    """The command that is named, if it is one: loading all of them would take longer than most have to do."""
+    return arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS

@@ -11,7 +11,7 @@ import msgspec
 from osteon.domain import Product, View
 from osteon.messages import wire_name
 from osteon.model import record_json
-from osteon.ports.disk import Disk
+from osteon.ports.disk import Disk, put_file
 from osteon.ports.filing import Table
 
 __all__ = ["DeclaredViews", "spelled", "tables"]
@@ -44,14 +44,7 @@ class DeclaredViews:
 
     def remember(self) -> None:
         """The rows of every tenant are made for the views of now, follow the journal, and are on the platter."""
-        unfinished = f"{NAME}.new"
-        with contextlib.suppress(FileNotFoundError):
-            self._disk.remove(unfinished)
-        with contextlib.closing(self._disk.create(unfinished)) as file:
-            file.write(0, self._fingerprint)
-            file.sync()
-        self._disk.rename(unfinished, NAME)
-        self._disk.sync_folder("")
+        put_file(self._disk, NAME, self._fingerprint)
 
     def forget(self) -> None:
         """Views are about to fall behind, durably before any does: whoever starts next must look, whichever views it has."""

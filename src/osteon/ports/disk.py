@@ -6,11 +6,12 @@ was written can be read at once by everyone, and what was synced is still there 
 with its folder, not with its file.
 """
 
+import contextlib
 from typing import Protocol
 
 from osteon.model.problems import OsteonError
 
-__all__ = ["Disk", "File", "Lock", "Locked"]
+__all__ = ["Disk", "File", "Lock", "Locked", "put_file"]
 
 
 class Locked(OsteonError):
@@ -115,3 +116,15 @@ class Disk(Protocol):
             Locked: Somebody, in this process or another, holds it.
         """
         ...
+
+
+def put_file(disk: Disk, path: str, body: bytes) -> None:
+    """Writes a whole file in the place of whatever had its name: durably, and in one step."""
+    unfinished = f"{path}.new"
+    with contextlib.suppress(FileNotFoundError):
+        disk.remove(unfinished)
+    with contextlib.closing(disk.create(unfinished)) as file:
+        file.write(0, body)
+        file.sync()
+    disk.rename(unfinished, path)
+    disk.sync_folder(path.rpartition("/")[0])

@@ -16,6 +16,7 @@ __all__ = [
     "DamagedFile",
     "EntryRecord",
     "Filing",
+    "LostFile",
     "Misfiled",
     "Progress",
     "RowChange",
@@ -36,6 +37,17 @@ class DamagedFile(OsteonError):
         super().__init__(
             f"The file of the tenant '{tenant}' is damaged, or was written under another key ({fault}). "
             "Bring it back from a backup."
+        )
+
+
+class LostFile(OsteonError):
+    """Raised when what was filed of a tenant is gone, or a part of it."""
+
+    def __init__(self, tenant: TenantId, found: int, size: int) -> None:
+        """Tells whose it is, and how much is missing."""
+        self.tenant = tenant
+        super().__init__(
+            f"The file of the tenant '{tenant}' has {found:,} bytes and had {size:,}: it was lost, or cut. Bring it back from a backup."
         )
 
 
@@ -182,6 +194,14 @@ class Filing(Protocol):
 
     def tenants(self) -> Sequence[TenantId]:
         """Every tenant that has its place."""
+        ...
+
+    def expect_settled(self) -> None:
+        """Looks whether all is there that was settled, as far as that can be told without reading it.
+
+        Raises:
+            LostFile: Something of a tenant is gone.
+        """
         ...
 
     def revise(self, tenant: TenantId) -> Sequence[Standing]:

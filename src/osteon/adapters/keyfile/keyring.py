@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from osteon.adapters.keyfile.nonces import Nonces
 from osteon.model import TenantId, is_identifier
-from osteon.ports.disk import Disk
+from osteon.ports.disk import Disk, put_file
 from osteon.ports.entropy import Entropy
 from osteon.ports.keyring import KeyMissing, Unreadable
 
@@ -62,7 +62,7 @@ def installation_key(disk: Disk, entropy: Entropy) -> bytes:
         raise Unreadable(message)
     if len(keys) < 2:
         # Whoever made it may have ended before its name was on the platter. A tenant's key is made after that.
-        _write(disk, _INSTALLATION, key)
+        put_file(disk, _INSTALLATION, key)
     return key
 
 
@@ -110,7 +110,7 @@ class KeyfileKeyring:
                 sealed = self._seal(self._installation, self._entropy.bytes(_KEY), _place(tenant))
             elif len(sealed := _read(self._disk, path)) == _SEALED:
                 return
-            _write(self._disk, path, sealed[:_SEALED] + _UNSYNCED)
+            put_file(self._disk, path, sealed[:_SEALED] + _UNSYNCED)
             with contextlib.closing(self._disk.open(path, writable=True)) as file:
                 file.resize(_SEALED)
 
@@ -190,15 +190,3 @@ def _path(tenant: TenantId) -> str:
 def _read(disk: Disk, path: str) -> bytes:
     with contextlib.closing(disk.open(path)) as file:
         return file.read(0, file.size())
-
-
-def _write(disk: Disk, path: str, data: bytes) -> None:
-    """Writes a file that is there whole or not at all, and durably before this returns."""
-    unfinished = f"{path}.new"
-    with contextlib.suppress(FileNotFoundError):
-        disk.remove(unfinished)
-    with contextlib.closing(disk.create(unfinished)) as file:
-        file.write(0, data)
-        file.sync()
-    disk.rename(unfinished, path)
-    disk.sync_folder(_FOLDER)

@@ -24,6 +24,9 @@ class MemoryFiling:
     def tenants(self) -> Sequence[TenantId]:
         return self._shelf.tenants()
 
+    def expect_settled(self) -> None:
+        """Memory loses nothing by itself."""
+
     def revise(self, tenant: TenantId) -> Sequence[Standing]:
         folder = self._shelf.folder(tenant)
         if not folder.views:

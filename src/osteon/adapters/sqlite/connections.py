@@ -83,7 +83,7 @@ class Connections:
             keyring: Gives the key of the pages.
             settings: How the files are opened.
         """
-        self._disk = disk
+        self.disk = disk
         self._folder = folder
         self._keyring = keyring
         self._settings = settings
@@ -107,7 +107,7 @@ class Connections:
     def make(self, tenant: TenantId, statements: Sequence[str]) -> None:
         """Makes the file of a new tenant, durably, with the tables that `statements` make."""
         folder = _folder(tenant)
-        self._disk.make_folder(folder)
+        self.disk.make_folder(folder)
         connection = self._open(tenant, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
         try:
             pragma(connection, f"page_size={PAGE}")
@@ -116,17 +116,26 @@ class Connections:
                 for statement in statements:
                     _run(connection, statement)
                 pragma(connection, f"user_version={VERSION}")
-            self._disk.sync_folder(folder)
+            self.disk.sync_folder(folder)
         finally:
             connection.close()
 
     def tenants(self) -> list[TenantId]:
         """The tenants that have a folder, and a file in it unless that was about to be made."""
         try:
-            names = self._disk.names(TENANTS)
+            names = self.disk.names(TENANTS)
         except FileNotFoundError:
             return []
         return [TenantId(Identifier(name)) for name in names if is_identifier(name)]
+
+    def size(self, tenant: TenantId) -> int:
+        """How many bytes the tenant's file has; 0 when there is none."""
+        try:
+            file = self.disk.open(f"{_folder(tenant)}/{FILE}")
+        except FileNotFoundError:
+            return 0
+        with closing(file):
+            return file.size()
 
     def take(self, tenant: TenantId) -> Connection | None:
         """A connection for the caller alone, to be given back; None while the tenant has no file."""
@@ -179,14 +188,14 @@ class Connections:
     def receive(self, tenant: TenantId, source: Connection, copied: Callable[[int, int], None]) -> None:
         """Makes a tenant's file of the one that another connection reads; see `copy`."""
         folder = _folder(tenant)
-        self._disk.make_folder(folder)
+        self.disk.make_folder(folder)
         with closing(self._open(tenant, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)) as target:
             pragma(target, f"page_size={PAGE}")
             pragma(target, "synchronous=off")
             _copy_pages(source, target, copied)
-        with closing(self._disk.open(f"{folder}/{FILE}", writable=True)) as file:
+        with closing(self.disk.open(f"{folder}/{FILE}", writable=True)) as file:
             file.sync()
-        self._disk.sync_folder(folder)
+        self.disk.sync_folder(folder)
 
     def close(self) -> None:
         """Closes every connection; one that is lent, as soon as it is given back."""
@@ -256,7 +265,7 @@ class Connections:
 
     def _exists(self, tenant: TenantId) -> bool:
         try:
-            return FILE in self._disk.names(_folder(tenant))
+            return FILE in self.disk.names(_folder(tenant))
         except FileNotFoundError:
             return False
 

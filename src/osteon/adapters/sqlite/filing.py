@@ -24,6 +24,7 @@ from osteon.adapters.sqlite.renewal import (
 )
 from osteon.adapters.sqlite.rows import put_rows, read_row
 from osteon.adapters.sqlite.schema import all_statements
+from osteon.adapters.sqlite.settled import SettledFiles
 from osteon.messages import Position
 from osteon.model import AccountId, OsteonError, TenantId, is_identifier
 from osteon.ports.filing import (
@@ -67,6 +68,7 @@ class SqliteFiling:
     def __init__(self, connections: Connections, tables: Sequence[Table]) -> None:
         """Files rows of the views `tables`, through connections that may write."""
         self._connections = connections
+        self._settled = SettledFiles(connections.disk, connections)
         self._declared = DeclaredTables(tables)
         self._views = self._declared.served
         # What an earlier process filed may not be on the platter: a file that was opened must be settled.
@@ -76,6 +78,9 @@ class SqliteFiling:
 
     def tenants(self) -> Sequence[TenantId]:
         return self._connections.tenants()
+
+    def expect_settled(self) -> None:
+        self._settled.expect()
 
     def revise(self, tenant: TenantId) -> Sequence[Standing]:
         with self._lent(tenant) as connection:
@@ -139,7 +144,10 @@ class SqliteFiling:
         for tenant in list(self._unsettled):
             if self._with(tenant, _is_synced):
                 del self._unsettled[tenant]
-        return not self._unsettled
+        if self._unsettled:
+            return False
+        self._settled.remember()
+        return True
 
     def close(self) -> None:
         self._connections.close()
