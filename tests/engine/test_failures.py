@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from osteon.app.inprocess import InProcess, Storage, in_process
-from osteon.engine import Limits
+from osteon.engine import Limits, batches
 from osteon.messages import ACCESS, Position, Record
 from osteon.model import HOUSE, Problem
 from osteon.ports.inbox import Reply
@@ -102,6 +102,22 @@ async def test_repeated_failures_lose_nothing_acknowledged(storage: Storage, jou
             replies = [await task for task in flying]
         assert total_of(installation, ONE) == len(KEYS)
         await expect_the_accepted_only(installation, replies)
+
+
+async def test_what_is_too_much_for_one_batch_goes_into_several(
+    storage: Storage, journal: HeldUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with in_process(product, storage=storage, journal=journal) as installation:
+        sender = await opened(installation)
+        monkeypatch.setattr(batches, "BATCH_BYTES", 2_500)
+        journal.open.clear()
+        flying = [sender.send(AddToCounter(counter=ONE, amount=1)) for _ in range(12)]
+        await until(lambda: journal.waiting == 1)
+        before = installation.engine.batches.last
+        journal.open.set()
+        replies = await asyncio.gather(*flying)
+        assert [reply.answer for reply in replies] == [str(total).encode() for total in range(1, 13)]
+        assert installation.engine.batches.last - before > 3
 
 
 async def test_what_is_recorded_aside_waits_for_a_better_batch(storage: Storage, journal: HeldUp) -> None:

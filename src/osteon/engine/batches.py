@@ -22,6 +22,9 @@ from osteon.ports.journal import AppendFailed, Draft, Journal
 
 __all__ = ["Batches", "Committed", "Follower", "Limits", "Pending", "reply_of"]
 
+BATCH_BYTES = 8 << 20
+"""Above this, what was decided goes into several batches."""
+
 _UNAVAILABLE = Problem(key="unavailable", retryable=True)
 
 
@@ -108,6 +111,7 @@ class Batches:
         self._undrained: deque[tuple[int, int]] = deque()
         self._lag = 0
         self._open: list[Pending] = []
+        self._bytes = 0
         self._extra: list[Draft] = []
         self._work = asyncio.Event()
         self._followers: list[Follower] = []
@@ -143,6 +147,7 @@ class Batches:
     def add(self, pending: Pending) -> None:
         """Records a decided command with the next batch; its reply leaves then."""
         self._open.append(pending)
+        self._bytes += len(pending.draft.body)
         self._work.set()
 
     def add_aside(self, draft: Draft) -> None:
@@ -163,7 +168,7 @@ class Batches:
                 await self._commit()
 
     async def _commit(self) -> None:
-        batch, self._open = self._open, []
+        batch = self._first()
         extra, self._extra = self._extra, []
         self._room()
         try:
@@ -172,10 +177,25 @@ class Batches:
             self._log.error("a batch was not recorded", entries=len(batch), reason=str(failure))
             self._undo([*batch, *self._open])
             self._extra = extra + self._extra
-            self._open = []
+            self._open, self._bytes = [], 0
             await self._clock.sleep(0.05)
         else:
             self._settle(number, batch)
+
+    def _first(self) -> list[Pending]:
+        """What goes into the next batch: all there is, or as much as surely fits into a segment of the log."""
+        batch, self._open = self._open, []
+        if self._bytes > BATCH_BYTES:
+            room = BATCH_BYTES
+            fits = 0
+            for pending in batch:
+                room -= len(pending.draft.body)
+                if room < 0 and fits:
+                    break
+                fits += 1
+            batch, self._open = batch[:fits], batch[fits:]
+        self._bytes = sum(len(pending.draft.body) for pending in self._open)
+        return batch
 
     def _settle(self, number: int, batch: Sequence[Pending]) -> None:
         """The batch is durable: indexes and reactions learn of it, then the replies leave."""
