@@ -17,5 +17,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def fresh_logs() -> Iterator[None]:
     """Leaves no test the logging of another: a command run in process writes where that test was captured."""
     structlog.reset_defaults()
+    # Drawn tracebacks take longer than most tests.
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
     yield
     structlog.reset_defaults()

@@ -28,6 +28,7 @@ CORPUS = (
     Found(119, "reactions", "Segments were retired while a reaction to an entry in them had not come through."),
     Found(164, "whole", "An old known place, back after a power cut, named a segment that was retired since."),
     Found(372, "no-fault", "A disk that failed while a row was read was taken for a mistake of the view."),
+    Found(1603, "timers", "The clock was set back after a look at it, and a saga was woken before its time."),
     Found(1049, "whole", "A sync of the keys' names failed, a later one was believed, and the power cut took the key."),
     Found(
         389,

@@ -107,7 +107,9 @@ class SagaHandler:
             root = self._root(errand.strand.tenant)
             told = Mend.over(mend, ordinal, Ask(command=self._saga.told(about, event))).command
             key = f"{self.name}/{errand.key}"
-            delivery = self._issuing.uncaused(errand.strand.tenant, root, self._module, self.name, told, key)
+            delivery = self._issuing.uncaused(
+                errand.strand.tenant, root, self._module, self.name, told, key, errand.due
+            )
         else:
             ask = Ask(command=self._saga.told(about, event, cause.event.id), scope=cause.entry.context.scope.root)
             ask = Mend.over(mend, ordinal, ask)

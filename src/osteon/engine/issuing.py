@@ -1,7 +1,7 @@
 """Issuing: commands that the platform itself asks, in the name of a module's service account."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from osteon.context import (
@@ -78,9 +78,20 @@ class Issuing:
         return replace(delivery, parent=cause.correlation.id, originating=cause.correlation.originating)
 
     def uncaused(
-        self, tenant: TenantId, root: ScopeId, module: str, handler: str, command: Command[Any], key: str | None = None
+        self,
+        tenant: TenantId,
+        root: ScopeId,
+        module: str,
+        handler: str,
+        command: Command[Any],
+        key: str | None = None,
+        due: datetime | None = None,
     ) -> Delivery:
-        """What a handler asks because it is time, in the root scope of a tenant."""
+        """What a handler asks because it is time, in the root scope of a tenant.
+
+        It happens no earlier than it was `due`, even if the clock was set back since somebody looked at it.
+        """
+        now = self._clock.now()
         invocation: InvocationId = self._identifiers.next()
         actor = Actor(
             account=service_account(tenant, module), locale="en", authentication=InternalProof(handler=handler)
@@ -91,7 +102,7 @@ class Issuing:
             scope=Scope(path=(root,)),
             access=Authenticated(actor=actor, origin=Origin(), authorization=allowed),
             trace=Trace(action=invocation, external=invocation, originating=invocation, current=invocation),
-            at=self._clock.now(),
+            at=now if due is None else max(now, due),
         )
         return self._delivery(context, handler, command, key)
 

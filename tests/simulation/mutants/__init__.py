@@ -22,7 +22,7 @@ FIRST = {
     "damage-cut-off": 19,
     "known-place-passed-over": 19,
     "known-place-not-synced": 11,
-    "key-believed-synced": 117,
+    "key-believed-synced": 403,
     "rows-apart-from-progress": 11,
     "state-kept-after-a-failed-batch": 15,
     "verdict-kept-after-a-failed-batch": 4,

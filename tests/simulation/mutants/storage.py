@@ -62,6 +62,6 @@ STORAGE = (
         "key-not-synced",
         ("whole", "no-fault", "exactly-once", "finishes"),
         40,
-        [Patch(keyring, "_write", _write_key_hastily)],
+        [Patch(keyring, "put_file", _write_key_hastily)],
     ),
 )
