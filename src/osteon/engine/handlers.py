@@ -88,9 +88,10 @@ class SagaHandler:
         """See `Handler.asks_nothing`."""
         return isinstance(errand.event, self._own) and not cast("Any", errand.event).asks
 
-    def waking(self, tenant: TenantId, about: Identifier, due: datetime) -> Errand:
+    def waking(self, tenant: TenantId, about: Identifier, due: datetime, now: datetime) -> Errand:
         """What is to be done when a saga's time has come: once for the same time, whoever asks."""
-        return Errand(self, Strand(tenant, self.name, about), f"woken/{due.isoformat()}", Woken(at=due), due=due)
+        strand, key = Strand(tenant, self.name, about), f"woken/{due.isoformat()}"
+        return Errand(self, strand, key, Woken(at=due), due=due, seen=now)
 
     async def attempt(self, errand: Errand, mend: Mend | None) -> None:
         """See `Handler.attempt`."""
@@ -108,7 +109,7 @@ class SagaHandler:
             told = Mend.over(mend, ordinal, Ask(command=self._saga.told(about, event))).command
             key = f"{self.name}/{errand.key}"
             delivery = self._issuing.uncaused(
-                errand.strand.tenant, root, self._module, self.name, told, key, errand.due
+                errand.strand.tenant, root, self._module, self.name, told, key, errand.seen or errand.due
             )
         else:
             ask = Ask(command=self._saga.told(about, event, cause.event.id), scope=cause.entry.context.scope.root)

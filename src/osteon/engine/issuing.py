@@ -85,11 +85,11 @@ class Issuing:
         handler: str,
         command: Command[Any],
         key: str | None = None,
-        due: datetime | None = None,
+        since: datetime | None = None,
     ) -> Delivery:
         """What a handler asks because it is time, in the root scope of a tenant.
 
-        It happens no earlier than it was `due`, even if the clock was set back since somebody looked at it.
+        It happens no earlier than `since`, when somebody looked at the clock, even if the clock was set back after that.
         """
         now = self._clock.now()
         invocation: InvocationId = self._identifiers.next()
@@ -102,7 +102,7 @@ class Issuing:
             scope=Scope(path=(root,)),
             access=Authenticated(actor=actor, origin=Origin(), authorization=allowed),
             trace=Trace(action=invocation, external=invocation, originating=invocation, current=invocation),
-            at=now if due is None else max(now, due),
+            at=now if since is None else max(now, since),
         )
         return self._delivery(context, handler, command, key)
 

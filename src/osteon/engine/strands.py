@@ -75,7 +75,7 @@ class Mend(NamedTuple):
 class Errand(NamedTuple):
     """What a handler is to do about an event; `done` is called once that is done, or parked.
 
-    `key` tells it from all others of its strand. A wake-up has no cause; it was `due`.
+    `key` tells it from all others of its strand. A wake-up has no cause; it was `due`, and seen to be so at the time `seen`.
     """
 
     handler: Handler
@@ -85,6 +85,7 @@ class Errand(NamedTuple):
     cause: Happened | None = None
     due: datetime | None = None
     done: Callable[[], None] = lambda: None
+    seen: datetime | None = None
 
 
 class _Resume(NamedTuple):

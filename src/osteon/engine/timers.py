@@ -37,7 +37,7 @@ class Timers:
         for tenant, saga, dues in self._all_dues():
             for about, due in dues.until(now):
                 # Once there is a verdict, the saga has said anew when it is due, if ever.
-                self._strands.add(saga.waking(tenant, Identifier(about), due))
+                self._strands.add(saga.waking(tenant, Identifier(about), due, now))
 
     def _all_dues(self) -> Iterator[tuple[TenantId, SagaHandler, Dues]]:
         for tenant in self._indexes.opened():
