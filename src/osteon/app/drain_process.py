@@ -208,7 +208,11 @@ class DrainProcess:
 
     async def _serve(self) -> None:
         child, self._forked = self._forked or run_drain(), None
-        process = self._process = await _Process.held(child)
+        try:
+            process = self._process = await _Process.held(child)
+        except asyncio.CancelledError:
+            child.abandon()
+            raise
         self._mentioned.clear()
         process.tell(self._first)
         settled = self._clock.monotonic()
@@ -327,7 +331,11 @@ class _Process:
         loop = asyncio.get_running_loop()
         said = asyncio.StreamReader()
         hearing, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(said), child.said)
-        told, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, child.told)
+        try:
+            told, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, child.told)
+        except asyncio.CancelledError:
+            hearing.close()
+            raise
         return cls(child, told, hearing, said)
 
     @property
