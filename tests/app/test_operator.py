@@ -16,7 +16,7 @@ import pytest
 from ulid import ULID
 
 from osteon.adapters.memory.scheduler import MemoryScheduler
-from osteon.app.inprocess import InProcess, in_process
+from osteon.app.inprocess import InProcess, Storage, in_process
 from osteon.app.maintenance import Maintenance, ViewWork
 from osteon.app.operator import Operator
 from osteon.app.operator_client import NotRunning, RefusedByServer, ask, result
@@ -28,9 +28,11 @@ from osteon.gateway import Request
 from osteon.messages import Entry, Position
 from osteon.model import HOUSE, ScopeId, TenantId, decoder, named, replace
 from osteon.modules import PLATFORM
+from osteon.modules.operations import RebuildView, StartView
 from osteon.ports.views import Standing, Stop
 from tests.contracts.filed import fail
 from tests.engine.sending import entries
+from tests.plain import product as plain
 
 PERSON = "ann"
 VIEW = "person"
@@ -124,6 +126,27 @@ def starting(**changes: Any) -> dict[str, Any]:
     """The request that starts a view."""
     body = {"maintenance": str(ULID()), "view": VIEW, "reason": "its code is mended"}
     return {"do": "command", "tenant": "house", "type": "start-view", "key": str(ULID()), "body": body} | changes
+
+
+async def test_a_tenant_is_open_before_anybody_looks_into_it() -> None:
+    storage, seen = Storage(), list[bool]()
+    async with in_process(plain, storage=storage):
+        pass
+    async with in_process(plain, storage=storage) as installation:
+        engine = installation.engine
+
+        class Looking(Maintenance):
+            def expect(self, command: StartView | RebuildView, tenant: TenantId) -> None:
+                seen.append(engine.indexes.is_open(tenant))
+
+        acts = Looking(engine.product, cast("ViewWork", Works()), engine.ports.clock, engine.ports.scheduler)
+        operator = Operator(engine, status, dict.fromkeys(Maintenance.commands, acts))
+        entry = engine.indexes.tenants.named("acme")
+        assert entry is not None
+        assert not engine.indexes.is_open(entry.tenant)
+        async for _ in operator.answer(json.dumps(starting(tenant="acme")).encode(), PERSON):
+            break
+    assert seen == [True]
 
 
 async def test_a_command_is_recorded_with_operator_and_person(place: Place) -> None:

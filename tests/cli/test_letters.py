@@ -39,6 +39,16 @@ def test_what_fails_is_seen_and_replayed_by_mended_code(osteon: Osteon, data: Pa
     assert all(each["context"]["access"]["actor"]["authentication"]["handler"] == "operator" for each in asked)
 
 
+def test_what_is_sensitive_is_masked_unless_asked_for(osteon: Osteon, data: Path) -> None:
+    with running(data, product=PRODUCTS["stumbling"]) as server:
+        accepted(server.client("acme", ALICE), "welcome-visitor", visitor=new_key(), name="Incognita")
+        letter = the_letter(osteon, data)["deadLetter"]
+        for form in ((), ("--json",)):
+            masked = osteon("letters", "show", letter, *form, "--data", data)
+            assert (masked.status, "Incognita" in masked.said) == (0, False)
+            assert osteon("letters", "show", letter, *form, "--reveal", "--data", data).said.count("Incognita") == 2
+
+
 def test_what_is_passed_over_is_listed_with_the_reason(osteon: Osteon, data: Path) -> None:
     with running(data, product=PRODUCTS["stumbling"]) as server:
         stumbled(server)

@@ -10,6 +10,7 @@ runs beside the loop, in parts.
 import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -159,7 +160,7 @@ class Heads:
                 break
             for start in range(0, len(wanted), _PART):
                 part = wanted[start : start + _PART]
-                await self._scheduler.blocking(lambda part=part: growth.add(partition, part))  # type: ignore[misc]
+                await self._scheduler.blocking(partial(growth.add, partition, part))
         growth.expect(partition, end)
 
 

@@ -129,9 +129,9 @@ class Operator:
             raise Refused("invalid-key")
         command = cast("Command[Any]", read_message(message, bytes(asked.body)))
         work = self._works.get(type(command))
+        await self._engine.open(tenant.tenant)
         if work is not None:
             work.expect(command, tenant.tenant)
-        await self._engine.open(tenant.tenant)
         reply = await self._sent(self._delivery(message, command, tenant, asked.key, person))
         outcome: dict[str, Any] | None = None
         if work is not None and reply.verdict == "accepted":

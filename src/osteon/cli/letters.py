@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,6 +10,7 @@ import msgspec
 from osteon.adapters.system.clock import SystemClock
 from osteon.adapters.system.entropy import SystemEntropy
 from osteon.app.inspection import Inspection, known_product
+from osteon.app.masking import Masking
 from osteon.app.operator_client import ask
 from osteon.app.products import load_product
 from osteon.cli.inspecting import add_options, inspecting
@@ -61,6 +61,7 @@ def add_to(commands: Any) -> None:
     every.set_defaults(run=inspecting(_list))
     show = _part(parts, "show", "one of them: what, why, and who had caused it", SHOW)
     show.add_argument("letter", metavar="LETTER", help="its identifier")
+    show.add_argument("--reveal", action="store_true", help="show what is masked: personal and sealed values")
     show.set_defaults(run=inspecting(_show))
     replay = _part(parts, "replay", "do it again, and all behind it", REPLAY)
     replay.add_argument("letter", nargs="?", metavar="LETTER", help="its identifier")
@@ -103,26 +104,29 @@ async def _list(inspection: Inspection, options: argparse.Namespace) -> int:
 
 async def _show(inspection: Inspection, options: argparse.Namespace) -> int:
     tenant, row = await _letter(inspection, options.letter)
-    cause = await _cause(inspection, tenant, row)
-    history = [entry async for entry in inspection.entries_of(tenant, row.dead_letter)]
-    failures: list[tuple[datetime, str, dict[str, Any]]] = [
-        (entry.context.at, event.type, msgspec.json.decode(event.body)) for entry in history for event in entry.events
+    product = _product(inspection)
+    masking = Masking(product.catalogue if product else inspection.catalogue, reveal=options.reveal)
+    cause = await _cause(inspection, masking, tenant, row)
+    events = [
+        (entry.context.at, event.type, _masked(masking, msgspec.json.decode(event.body)))
+        async for entry in inspection.entries_of(tenant, row.dead_letter)
+        for event in entry.events
     ]
-    states = await _states(inspection, tenant, row)
+    states = await _states(inspection, product, masking, tenant, row) if product else {}
     if options.json:
+        became = [{"at": at, "type": type, "event": event} for at, type, event in events]
         told = _told(inspection, tenant, row)
-        events = [{"at": at, "type": type, "event": event} for at, type, event in failures]
-        print(record_json({**told, "caused": cause, "states": states, "events": events}).decode())
+        print(record_json({**told, "caused": cause, "states": states, "events": became}).decode())
         return 0
     for name, value in _facts(inspection, tenant, row, cause):
         print(f"{coloured(f'{name:<9}', 'faint')} {value}")
     for entity, state in states.items():
         print(f"\n{coloured(entity, 'cyan')} {row.about}, as it stands\n{_pretty(state)}")
-    failed = _last_failure(event for _, _, event in failures)
+    failed = _last_failure(event for _, _, event in events)
     if failed and failed["command"]:
         print(f"\n{coloured(failed['command'], 'cyan')}, the command that failed\n{_pretty(failed['body'])}")
     print("\nWhat became of it:")
-    for at, type, event in failures:
+    for at, type, event in events:
         print(f"  {time(at)}  {type}  {_why(event)}")
     if row.state == "waiting":
         print(f"\nMend it:  osteon letters replay {row.dead_letter} --reason …")
@@ -213,17 +217,19 @@ async def _letter(inspection: Inspection, name: str) -> tuple[TenantId, DeadLett
     raise OsteonError(f"No letter '{name}' waits, nor was one passed over. 'osteon letters list --all' shows them all.")
 
 
-async def _cause(inspection: Inspection, tenant: TenantId, row: DeadLetterRow) -> dict[str, Any] | None:
+async def _cause(
+    inspection: Inspection, masking: Masking, tenant: TenantId, row: DeadLetterRow
+) -> dict[str, Any] | None:
     """Who had asked what, and the event that came of it."""
     if row.cause is None:
         return None
     async for entry in inspection.entries_of(tenant, row.cause.entity):
         if entry.position.token == row.cause.position:
-            return _told_cause(entry, row.cause.number)
+            return _told_cause(masking, entry, row.cause.number)
     return None
 
 
-def _told_cause(entry: Entry, number: int) -> dict[str, Any]:
+def _told_cause(masking: Masking, entry: Entry, number: int) -> dict[str, Any]:
     event = entry.events[number]
     return {
         "command": entry.command.type,
@@ -231,30 +237,31 @@ def _told_cause(entry: Entry, number: int) -> dict[str, Any]:
         "account": entry.context.account,
         "at": entry.context.at,
         "event": event.type,
-        "body": msgspec.json.decode(event.body),
-        "context": entry.context,
+        "body": masking.message(event.type, bytes(event.body)),
     }
 
 
-async def _states(inspection: Inspection, tenant: TenantId, row: DeadLetterRow) -> dict[str, Any]:
-    """The entities with the identifier that it is about, folded by the code of this checkout, as far as that can be loaded."""
+def _product(inspection: Inspection) -> Product | None:
+    """The product that was last served from the folder; None where it cannot be loaded here."""
     name = known_product(inspection.data)
-    product: Product | None = None
-    if name is not None:
-        try:
-            product = load_product(name)
-        except OsteonError:
-            product = None
+    try:
+        return load_product(name) if name is not None else None
+    except OsteonError:
+        return None
+
+
+async def _states(
+    inspection: Inspection, product: Product, masking: Masking, tenant: TenantId, row: DeadLetterRow
+) -> dict[str, Any]:
+    """The entities with the identifier that it is about, folded by the code of this checkout."""
     states: dict[str, Any] = {}
     async for entry in inspection.entries_of(tenant, row.about):
-        decider = None if product is None else product.entities.get(entry.entity_type)
-        for event in entry.events if decider is not None and product is not None else ():
-            message = product.catalogue.get(event.type) if product is not None else None
-            if message is not None and decider is not None:
-                states[entry.entity_type] = decider.fold(
-                    states.get(entry.entity_type), message.decoder.decode(event.body)
-                )
-    return states
+        kind = entry.entity_type
+        for event in entry.events if kind in product.entities else ():
+            message = product.catalogue.get(event.type)
+            if message is not None:
+                states[kind] = product.entities[kind].fold(states.get(kind), message.decoder.decode(event.body))
+    return {kind: msgspec.json.decode(masking.json(state)) for kind, state in states.items()}
 
 
 def _facts(
@@ -274,6 +281,15 @@ def _facts(
         ("caused by", f"{cause['command']} of account {cause['account']} at {time(cause['at'])}"),
         ("see", f"osteon investigate {cause['invocation']}"),
     ]
+
+
+def _masked(masking: Masking, event: dict[str, Any]) -> dict[str, Any]:
+    """What became of a letter; the command in it is masked by its own type."""
+    for name in ("failure", "correction"):
+        part: dict[str, Any] = event.get(name) or {}
+        if part.get("command"):
+            part["body"] = masking.message(part["command"], record_json(part["body"]))
+    return event
 
 
 def _why(event: dict[str, Any]) -> str:
